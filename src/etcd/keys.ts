@@ -1,0 +1,115 @@
+/**
+ * Where everything lies in etcd. The names under the prefix are chosen so that what a node mirrors in one watch
+ * (cursor, firings, jobs, kill, leader) is one contiguous range, which gives a totally ordered, consistent view.
+ */
+import { prefixRange, type KeyRange } from './store.js';
+
+export const DEFAULT_PREFIX = '/cron';
+
+/** Job names double as etcd key parts, file names and URL parts. */
+export const JOB_NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/** One due time of one job, plus a suffix for firings outside the schedule (`manual-<id>`) or per node. */
+export interface FiringId {
+  readonly job: string;
+  /** Due time in ms since the epoch. */
+  readonly dueMs: number;
+  readonly suffix: string | null;
+}
+
+const DUE_PATTERN = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)(?:\+(.{1,200}))?$/s;
+
+/** `<due>[+suffix]`, the last part of firing, lock, run and kill keys. */
+export function duePart(id: FiringId): string {
+  const due = new Date(id.dueMs).toISOString();
+  return id.suffix === null ? due : `${due}+${id.suffix}`;
+}
+
+/** `<job>/<due>[+suffix]`: how a run is named everywhere: in keys, logs, the command line and the API. */
+export function formatRunId(id: FiringId): string {
+  return `${id.job}/${duePart(id)}`;
+}
+
+/** The inverse of `formatRunId`; null for anything else. */
+export function parseRunId(text: string): FiringId | null {
+  const slash = text.indexOf('/');
+  if (slash < 0) return null;
+  const job = text.slice(0, slash);
+  const match = DUE_PATTERN.exec(text.slice(slash + 1));
+  if (!match || !JOB_NAME_PATTERN.test(job)) return null;
+  const dueMs = Date.parse(match[1]!);
+  if (Number.isNaN(dueMs) || new Date(dueMs).toISOString() !== match[1]) return null;
+  return { job, dueMs, suffix: match[2] ?? null };
+}
+
+/** All keys below one prefix. */
+export class Keys {
+  readonly prefix: string;
+  readonly cursor: string;
+  readonly leader: string;
+  readonly jobs: string;
+  readonly firings: string;
+  readonly locks: string;
+  readonly slots: string;
+  readonly runs: string;
+  readonly kills: string;
+  readonly workers: string;
+
+  constructor(prefix: string = DEFAULT_PREFIX) {
+    this.prefix = prefix;
+    this.cursor = `${prefix}/cursor`;
+    this.leader = `${prefix}/leader`;
+    this.jobs = `${prefix}/jobs/`;
+    this.firings = `${prefix}/firings/`;
+    this.locks = `${prefix}/lock/`;
+    this.slots = `${prefix}/slots/`;
+    this.runs = `${prefix}/runs/`;
+    this.kills = `${prefix}/kill/`;
+    this.workers = `${prefix}/workers/`;
+  }
+
+  /** cursor, firings, jobs, kill and leader: everything that a node mirrors but the workers. */
+  get mirrored(): KeyRange {
+    return { start: this.cursor, end: `${this.prefix}/lock` };
+  }
+
+  get mirroredWorkers(): KeyRange {
+    return prefixRange(this.workers);
+  }
+
+  job(name: string): string {
+    return this.jobs + name;
+  }
+
+  worker(nodeId: string): string {
+    return this.workers + nodeId;
+  }
+
+  firing(id: FiringId): string {
+    return this.firings + formatRunId(id);
+  }
+
+  lock(id: FiringId): string {
+    return this.locks + formatRunId(id);
+  }
+
+  run(id: FiringId): string {
+    return this.runs + formatRunId(id);
+  }
+
+  kill(id: FiringId): string {
+    return this.kills + formatRunId(id);
+  }
+
+  slot(job: string, index: number): string {
+    return `${this.slots}${job}/${index}`;
+  }
+
+  firingsOf(job: string): KeyRange {
+    return prefixRange(`${this.firings}${job}/`);
+  }
+
+  runsOf(job: string): KeyRange {
+    return prefixRange(`${this.runs}${job}/`);
+  }
+}
