@@ -1,0 +1,18 @@
+/** The value of `workers/<node>`: that a node lives, and what it can take. It goes away with the node's lease. */
+import { z } from 'zod';
+import { isoTime } from '../etcd/record.js';
+
+export const workerRecordSchema = z.object({
+  /** The name that its operator gave it; a restart keeps it, while the node id is new. */
+  name: z.string(),
+  host: z.string(),
+  pid: z.number().int(),
+  version: z.string(),
+  state: z.enum(['active', 'draining']),
+  /** How many runs it takes at once. */
+  capacity: z.number().int().positive(),
+  labels: z.record(z.string(), z.string()),
+  startedAt: isoTime,
+});
+
+export type WorkerRecord = z.output<typeof workerRecordSchema>;

@@ -1,0 +1,106 @@
+/**
+ * The terminal record of a firing, under `runs/<job>/<due>[+suffix]`: written exactly once per firing, in the same
+ * transaction that removes the firing (and the lock, where there is one).
+ */
+import { z } from 'zod';
+import { decodeRecord, encodeRecord, isoTime, type Decoded } from '../etcd/record.js';
+import type { KeyValue } from '../etcd/store.js';
+
+export const OUTCOMES = [
+  'succeeded',
+  'failed',
+  'timed_out',
+  'killed',
+  'skipped',
+  'missed',
+  'lost',
+  'cancelled',
+] as const;
+
+export type Outcome = (typeof OUTCOMES)[number];
+
+const outputSchema = z.object({
+  /** The last bytes of the stream, valid UTF-8. */
+  text: z.string(),
+  /** More was written than `text` holds. */
+  truncated: z.boolean(),
+  totalBytes: z.number(),
+});
+
+const endingFields = {
+  exitCode: z.number().int().nullable(),
+  signal: z.string().nullable(),
+  endedAt: isoTime.nullable(),
+  durationMs: z.number().nullable(),
+};
+
+export const runRecordSchema = z.object({
+  outcome: z.enum(OUTCOMES),
+  /** Why, where the outcome alone does not say it. */
+  reason: z.string().nullable(),
+  /** How many attempts were started (0 for skipped and missed). */
+  attempts: z.number().int().nonnegative(),
+  /** How many of them ended with their worker instead of by themselves. */
+  crashes: z.number().int().nonnegative().default(0),
+  /** The worker of the last attempt: its display name and its unique node id. */
+  worker: z.string().nullable(),
+  nodeId: z.string().nullable(),
+  /** The create revision of the lock of the last attempt, as a decimal string. */
+  fencingToken: z.string().nullable(),
+  ...endingFields,
+  startedAt: isoTime.nullable(),
+  /** Actual start of the first attempt − due time (for later attempts: − the time it was to start). */
+  latenessMs: z.number().nullable(),
+  stdout: outputSchema.nullable(),
+  stderr: outputSchema.nullable(),
+  manual: z.boolean().default(false),
+  /** For `missed`: all due times of the schedule from … through, both included, that have no record of their own. */
+  missed: z
+    .object({
+      from: isoTime,
+      through: isoTime,
+      count: z.number().int().positive(),
+      /** The count stopped at its limit: there were at least so many. */
+      atLeast: z.boolean(),
+    })
+    .nullable()
+    .default(null),
+  /** For `lost`: how the process ended that outlived its lease, when it could still tell. */
+  late: z.object({ outcome: z.enum(OUTCOMES), ...endingFields }).nullable().default(null),
+  recordedAt: isoTime,
+});
+
+export type RunRecord = z.output<typeof runRecordSchema>;
+
+/** A record in which nothing ran; callers set what differs. */
+export function emptyRecord(outcome: Outcome, reason: string | null, recordedAtMs: number): RunRecord {
+  return {
+    outcome,
+    reason,
+    attempts: 0,
+    crashes: 0,
+    worker: null,
+    nodeId: null,
+    fencingToken: null,
+    exitCode: null,
+    signal: null,
+    startedAt: null,
+    endedAt: null,
+    durationMs: null,
+    latenessMs: null,
+    stdout: null,
+    stderr: null,
+    manual: false,
+    missed: null,
+    late: null,
+    recordedAt: recordedAtMs,
+  };
+}
+
+export function decodeRun(kv: Pick<KeyValue, 'value'>): Decoded<RunRecord> {
+  return decodeRecord(runRecordSchema, kv);
+}
+
+export function encodeRun(record: RunRecord): string {
+  return encodeRecord(runRecordSchema, record);
+}

@@ -1,0 +1,77 @@
+/**
+ * The value of `firings/<job>/<due>[+suffix]`: a firing that is planned or in flight. Its life:
+ *
+ *     planned ──claim──▶ claimed/running ──finish──▶ (deleted, run record written)
+ *        │                   │    ▲
+ *        │                   │    └──claim── waiting for its next attempt (attempt > 0, node null, notBefore)
+ *        │                   ├──retry──────────────▲
+ *        │                   └──worker dies──▶ orphaned (attempt > 0, node set, no lock): raced for again, or `lost`
+ *        └──voided by an edit, a pause or a delete of the job (deleted without a record: it never started)
+ */
+import { z } from 'zod';
+import { decodeRecord, isoTime, type Decoded } from '../etcd/record.js';
+import type { KeyValue } from '../etcd/store.js';
+
+export const firingRecordSchema = z.object({
+  /** Where it comes from. Only scheduled ones are voided when the schedule changes. */
+  origin: z.enum(['schedule', 'manual']),
+  /** The fingerprint of the schedule that it was planned from; empty for manual ones. */
+  fingerprint: z.string(),
+  /** How many attempts were claimed so far. */
+  attempt: z.number().int().nonnegative(),
+  /** How many of them were lost with their worker. */
+  crashes: z.number().int().nonnegative().default(0),
+  /** Not to be started before this time: the due time, or when the next attempt may start. */
+  notBefore: isoTime.nullable().default(null),
+  /** The node that claimed it, and the concurrency slot that it holds, while it is in flight. */
+  node: z.string().nullable().default(null),
+  slot: z.number().int().nonnegative().nullable().default(null),
+  /** It is overdue on purpose: the misfire policy chose it to run late. */
+  misfire: z.boolean().default(false),
+  /** Who asked for it (manual ones). */
+  requestedBy: z.string().nullable().default(null),
+});
+
+export type FiringRecord = z.output<typeof firingRecordSchema>;
+
+/** A firing as the planner puts it: nobody has touched it. */
+export function plannedFiring(fingerprint: string, misfire = false): FiringRecord {
+  return {
+    origin: 'schedule',
+    fingerprint,
+    attempt: 0,
+    crashes: 0,
+    notBefore: null,
+    node: null,
+    slot: null,
+    misfire,
+    requestedBy: null,
+  };
+}
+
+/** A firing outside the schedule, due now. */
+export function manualFiring(requestedBy: string | null): FiringRecord {
+  return { ...plannedFiring(''), origin: 'manual', requestedBy };
+}
+
+export function decodeFiring(kv: Pick<KeyValue, 'value'>): Decoded<FiringRecord> {
+  return decodeRecord(firingRecordSchema, kv);
+}
+
+/** Leaves out what has its default: this is the value of which there are most, on every node's wire. */
+export function encodeFiring(record: FiringRecord): string {
+  const full = z.encode(firingRecordSchema, record);
+  const { origin, fingerprint, attempt, crashes, notBefore, node, slot, misfire, requestedBy } = full;
+  return JSON.stringify({
+    origin,
+    fingerprint,
+    attempt,
+    ...(crashes ? { crashes } : {}),
+    ...(notBefore === null ? {} : { notBefore }),
+    ...(node === null ? {} : { node }),
+    ...(slot === null ? {} : { slot }),
+    ...(misfire ? { misfire } : {}),
+    ...(requestedBy === null ? {} : { requestedBy }),
+  });
+}
+
