@@ -1,0 +1,60 @@
+/**
+ * A child process that never outlives this one, not even when this one is killed with SIGKILL.
+ *
+ * Beside the child runs a guard: a shell of a few lines that waits on a pipe whose other end only this process holds.
+ * When this process ends, in whatever way, the kernel closes the pipe, and the guard kills the child with SIGKILL (which
+ * also ends a stopped one) and removes the folder that it was told to. `prctl(PR_SET_PDEATHSIG)` would do it on Linux
+ * only, and fires when the *thread* that spawned the child ends.
+ *
+ * Child and guard each lead a session of their own, so a Ctrl-C in the terminal does not reach them: the owner decides
+ * when and how they stop. As soon as the child ends, the guard is ended too, before its process id can be used again.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+
+const GUARD_SCRIPT = `
+read -r pid || exit 0
+read -r _
+kill -KILL "$pid" 2>/dev/null
+[ -z "$1" ] || rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
+`;
+
+export interface GuardedOptions {
+  env: NodeJS.ProcessEnv;
+  cwd?: string;
+  /** A folder that the guard deletes when this process dies before the child; give it temporary folders only. */
+  removeWhenOrphaned?: string;
+}
+
+/**
+ * Starts `command` with stdin closed and stdout and stderr as pipes. Like `child_process.spawn`, it reports a command
+ * that cannot be started through the child's `error` event.
+ */
+export function spawnGuarded(
+  command: string,
+  args: readonly string[],
+  options: GuardedOptions,
+): ChildProcess {
+  const guard = spawn('/bin/sh', ['-c', GUARD_SCRIPT, 'etcron-guard', options.removeWhenOrphaned ?? ''], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    cwd: '/',
+  });
+  const endGuard = (): void => {
+    guard.kill('SIGKILL');
+  };
+  // Both would only say that the guard is gone already.
+  guard.on('error', () => undefined);
+  guard.stdin.on('error', () => undefined);
+
+  const child = spawn(command, args, {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: options.env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  child.once('exit', endGuard);
+  child.once('error', endGuard);
+  if (child.pid !== undefined) guard.stdin.write(`${child.pid}\n`);
+  guard.unref();
+  return child;
+}

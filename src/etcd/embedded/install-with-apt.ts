@@ -1,0 +1,127 @@
+/**
+ * Gets programs out of the Debian packages that carry them, without root and without touching the system: apt works on
+ * package lists and a cache of its own in a temporary folder, with the system's sources, keys and proxy settings, so
+ * signatures are checked as usual; the packages are unpacked, not installed.
+ */
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa, ExecaError } from 'execa';
+
+const STEP_TIMEOUT_MS = 300_000;
+const STALE_AFTER_MS = 24 * 3_600_000;
+const WORK_PREFIX = '.install-';
+
+export interface AptInstall {
+  packages: readonly string[];
+  /** Paths inside the packages of the programs that are kept, for example `usr/bin/etcd`. */
+  programs: readonly string[];
+  /** The folder that will hold the programs; its parent is the cache. */
+  into: string;
+  cacheDir: string;
+  onProgress: (line: string) => void;
+}
+
+export async function hasApt(): Promise<boolean> {
+  const versions = [
+    execa('apt-get', ['--version'], { reject: false }),
+    execa('dpkg-deb', ['--version'], { reject: false }),
+  ];
+  return (await Promise.all(versions)).every((result) => !result.failed);
+}
+
+/**
+ * Downloads and unpacks; `into` appears complete or not at all. Where two processes install at the same time, one wins
+ * and both end with the same files. Throws an Error whose message holds apt's own words.
+ */
+export async function installWithApt(install: AptInstall): Promise<void> {
+  await mkdir(install.cacheDir, { recursive: true });
+  await removeStaleWork(install.cacheDir);
+  const work = await mkdtemp(join(install.cacheDir, WORK_PREFIX));
+  try {
+    const config = join(work, 'apt.conf');
+    await writeFile(config, await aptConfig(work));
+    install.onProgress('Reading the package lists …');
+    const update = await runApt(['-c', config, 'update'], work);
+    install.onProgress(`Downloading ${install.packages.join(' and ')} …`);
+    const download = await runApt(['-c', config, 'download', ...install.packages], work);
+    if (download.failed) throw new Error(lastLines(`${update.output}\n${download.output}`));
+
+    const root = join(work, 'root');
+    for (const name of await readdir(work)) {
+      if (name.endsWith('.deb'))
+        await execa('dpkg-deb', ['-x', name, root], { cwd: work, timeout: STEP_TIMEOUT_MS });
+    }
+    const ready = join(work, 'ready');
+    await mkdir(ready);
+    for (const program of install.programs)
+      await rename(join(root, program), join(ready, program.split('/').at(-1)!));
+    await moveInPlace(ready, install.into);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** A non-empty folder at the target says that another process was faster; its files are as good as ours. */
+async function moveInPlace(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+  }
+}
+
+async function aptConfig(work: string): Promise<string> {
+  for (const folder of ['lists/partial', 'archives/partial', 'state'])
+    await mkdir(join(work, folder), { recursive: true });
+  // As root, apt would hand downloads to the user _apt, who may not write here. The hooks that distributions and container
+  // images add after an update concern the system's own lists and caches.
+  return `
+Dir::State "${work}/state";
+Dir::State::Lists "${work}/lists";
+Dir::State::status "/var/lib/dpkg/status";
+Dir::Cache "${work}";
+Dir::Cache::Archives "${work}/archives";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::Retries "2";
+Acquire::http::Timeout "30";
+Acquire::https::Timeout "30";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+`;
+}
+
+async function runApt(args: string[], cwd: string): Promise<{ failed: boolean; output: string }> {
+  try {
+    const result = await execa('apt-get', ['-q', ...args], {
+      cwd,
+      all: true,
+      timeout: STEP_TIMEOUT_MS,
+      env: { LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' },
+    });
+    return { failed: false, output: result.all };
+  } catch (error) {
+    const all: unknown = error instanceof ExecaError ? error.all : undefined;
+    return { failed: true, output: typeof all === 'string' && all !== '' ? all : String(error) };
+  }
+}
+
+/** apt's complaints, not its progress. */
+function lastLines(output: string): string {
+  const lines = output.split('\n').filter((line) => line.trim() !== '');
+  const complaints = lines.filter((line) => /^(E|W|Err)[: ]/.test(line));
+  return (complaints.length > 0 ? complaints : lines).slice(-4).join('\n');
+}
+
+/** What installations that were killed have left behind. */
+async function removeStaleWork(cacheDir: string): Promise<void> {
+  for (const name of await readdir(cacheDir)) {
+    if (!name.startsWith(WORK_PREFIX)) continue;
+    const path = join(cacheDir, name);
+    const info = await stat(path).catch(() => null);
+    if (info && Date.now() - info.mtimeMs > STALE_AFTER_MS) await rm(path, { recursive: true, force: true });
+  }
+}
