@@ -1,0 +1,177 @@
+/**
+ * The leader's chores, a small bite each time, so that they never weigh on the schedule:
+ *
+ * - run records beyond a job's history limits are pruned; those younger than `minRecordAgeMs` stay whatever the limits
+ *   say, because the planner relies on them to know what ran;
+ * - firings whose job is gone end: those that started before as `cancelled`, those asked for by hand as well;
+ * - kill requests for firings that do not exist any more are removed.
+ *
+ * Every write compares what it was decided on, and a crash in between leaves only what the next round finds again.
+ */
+import { sleep, type Clock } from '../clock.js';
+import { messageOf } from '../errors.js';
+import { parseRunId, type Keys } from '../etcd/keys.js';
+import type { KeyValue, Store } from '../etcd/store.js';
+import { absent, del, modifiedAt, put } from '../etcd/txn.js';
+import { emptyRecord, encodeRun } from '../history/run-record.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { ClusterView, FiringEntry } from '../view/cluster-view.js';
+import type { LeaderWriter } from './leader-writer.js';
+import { NotLeaderError } from './leader-writer.js';
+
+export interface HousekeepingOptions {
+  /** Pause between two bites. */
+  readonly intervalMs: number;
+  /** Keys of run records read in one bite. */
+  readonly pageSize: number;
+  readonly minRecordAgeMs: number;
+  /** History of jobs whose definition is gone or broken. */
+  readonly defaultLimit: number;
+  readonly defaultMaxAgeMs: number;
+}
+
+export const DEFAULT_HOUSEKEEPING: HousekeepingOptions = {
+  intervalMs: 5_000,
+  pageSize: 1_000,
+  minRecordAgeMs: 10 * 60_000,
+  defaultLimit: 100,
+  defaultMaxAgeMs: 30 * 24 * 3_600_000,
+};
+
+export interface HousekeepingContext {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly view: ClusterView;
+  readonly options: HousekeepingOptions;
+  readonly writer: Pick<LeaderWriter, 'commit'>;
+}
+
+/** The firings of one bite that are ended in one transaction. */
+const MAX_PER_TXN = 40;
+
+export class Housekeeping {
+  readonly #context: HousekeepingContext;
+  readonly #abort = new AbortController();
+  /** Where the next page of run records begins. */
+  #position: string;
+  /** The job at the end of the last page, and its record keys seen so far. */
+  #carried: { job: string; keys: string[] } = { job: '', keys: [] };
+  #loop: Promise<void> | null = null;
+
+  constructor(context: HousekeepingContext) {
+    this.#context = context;
+    this.#position = context.keys.runs;
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error('housekeeping was stopped'));
+    await this.#loop;
+  }
+
+  /** One bite. Rejects with `NotLeaderError` or a `StoreError`. */
+  async bite(): Promise<void> {
+    await this.#endOrphans();
+    await this.#removeStaleKills();
+    await this.#prunePage();
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log, options } = this.#context;
+    while (!this.#abort.signal.aborted) {
+      try {
+        await this.bite();
+      } catch (error) {
+        if (!(error instanceof NotLeaderError)) log.warn({ err: messageOf(error) }, 'housekeeping failed; trying again');
+      }
+      await sleep(clock, options.intervalMs, this.#abort.signal).catch(() => undefined);
+    }
+  }
+
+  async #endOrphans(): Promise<void> {
+    const { view, keys, clock, log, writer } = this.#context;
+    const orphans = [...view.firings.values()].filter((firing) => !view.jobs.has(firing.id.job) && this.#mayEnd(firing));
+    for (const firing of orphans.slice(0, MAX_PER_TXN)) {
+      const record = {
+        ...emptyRecord('cancelled', 'the job was deleted', clock.now()),
+        attempts: firing.value.attempt,
+        crashes: firing.value.crashes,
+        nodeId: firing.value.node,
+        manual: firing.value.origin === 'manual',
+      };
+      const key = keys.firing(firing.id);
+      const result = await writer.commit({
+        compare: [modifiedAt(key, firing.modRevision), absent(keys.lock(firing.id)), absent(keys.job(firing.id.job))],
+        operations: [del(key), put(keys.run(firing.id), encodeRun(record))],
+      });
+      if (result.committed) log.info({ job: firing.id.job, run: firing.runId }, 'cancelled: the job was deleted');
+    }
+  }
+
+  /** Started before, or asked for by hand, and in nobody's hands now. (What never started is the planner's to void.) */
+  #mayEnd(firing: FiringEntry): boolean {
+    const { node, attempt, origin } = firing.value;
+    if (node !== null) return !this.#context.view.workers.has(node);
+    return attempt > 0 || origin === 'manual';
+  }
+
+  async #removeStaleKills(): Promise<void> {
+    const { view, keys, clock, options, writer } = this.#context;
+    for (const [runId, kill] of view.kills) {
+      const id = parseRunId(runId);
+      if (id === null || view.firings.has(runId) || clock.now() - kill.value.at < options.minRecordAgeMs) continue;
+      const key = keys.kill(id);
+      await writer.commit({ compare: [modifiedAt(key, kill.modRevision)], operations: [del(key)] });
+    }
+  }
+
+  async #prunePage(): Promise<void> {
+    const { store, keys, options } = this.#context;
+    const end = `${keys.runs.slice(0, -1)}0`;
+    const page = await store.range({ start: this.#position, end }, { limit: options.pageSize, keysOnly: true });
+    for (const kv of page.kvs) await this.#visit(kv);
+    const last = page.kvs.at(-1);
+    if (page.more && last) {
+      this.#position = `${last.key}\0`;
+      return;
+    }
+    await this.#pruneJob();
+    this.#carried = { job: '', keys: [] };
+    this.#position = keys.runs;
+  }
+
+  async #visit(kv: KeyValue): Promise<void> {
+    const id = parseRunId(kv.key.slice(this.#context.keys.runs.length));
+    if (id === null) return;
+    if (id.job !== this.#carried.job) {
+      await this.#pruneJob();
+      this.#carried = { job: id.job, keys: [] };
+    }
+    this.#carried.keys.push(kv.key);
+  }
+
+  /** All record keys of one job are known, oldest first. */
+  async #pruneJob(): Promise<void> {
+    const { view, keys, clock, options, writer, log } = this.#context;
+    const { job: name, keys: recordKeys } = this.#carried;
+    if (recordKeys.length === 0) return;
+    const history = view.jobs.get(name)?.job?.history;
+    const limit = history?.limit ?? options.defaultLimit;
+    const maxAgeMs = history?.maxAgeMs ?? options.defaultMaxAgeMs;
+    const nowMs = clock.now();
+    const surplus = recordKeys.filter((key, index) => {
+      const ageMs = nowMs - (parseRunId(key.slice(keys.runs.length))?.dueMs ?? nowMs);
+      if (ageMs < options.minRecordAgeMs) return false;
+      return ageMs > maxAgeMs || index < recordKeys.length - limit;
+    });
+    for (let index = 0; index < surplus.length; index += MAX_PER_TXN * 3) {
+      await writer.commit({ operations: surplus.slice(index, index + MAX_PER_TXN * 3).map((key) => del(key)) });
+    }
+    if (surplus.length > 0) log.debug({ job: name, records: surplus.length }, 'pruned the history');
+  }
+}

@@ -1,0 +1,563 @@
+/**
+ * The leader's work: turning schedules into firings, ahead of time.
+ *
+ * Every stride (and at once when a job changes) a pass plans all occurrences up to `now + horizon`, in the total order
+ * (due, job), as `firings/…` keys, each batch in one fenced transaction with the advanced cursor. The horizon is longer
+ * than a takeover takes, so the death of a leader delays nothing.
+ *
+ * State of a term
+ *     position   how far planning has come; equal to the cursor's `plannedThrough` after each commit; never goes back
+ *     heap       the next occurrence behind `position` of every job whose definition has been planned up to it
+ *     dirty      jobs whose definition changed: to be planned again from the time the change can have happened
+ *     basis      the newest own cursor write that the mirror has shown: any job change with a greater revision was
+ *                written after that write was sent. This, not the arrival of the event, is the time from which a changed
+ *                job is planned: a leader that was cut off or frozen hears of a change late.
+ *
+ * A pass: dirty jobs (void what the old schedule planned, plan what the new one asks for) → overdue occurrences and
+ * firings (misfire policy) → occurrences up to the horizon → the cursor. The cursor is written in every stride even when
+ * nothing was planned: it keeps `basis` young.
+ *
+ * Why nothing is planned twice
+ * - Occurrences behind `position` have never been planned, by the cursor's meaning: they need no compare.
+ * - Everything else (a changed job, an overdue one) compares that neither firing nor run record exists, after reading
+ *   which due times are accounted for already.
+ *
+ * Failures
+ * - A reply is lost: `LeaderWriter` finds out whether the write happened.
+ * - Deposed: the next fenced write fails, the pass ends, the next leader goes on at the cursor.
+ * - The cursor is deleted or overwritten by hand: all jobs count as changed, and are planned again with compares.
+ * - A crash between two commits: the next leader repeats what was not committed, and finds what was.
+ */
+import { sleep, type Clock } from '../clock.js';
+import { formatRunId, type Keys } from '../etcd/keys.js';
+import type { Operation, Store } from '../etcd/store.js';
+import { absent, del, modifiedAt, put } from '../etcd/txn.js';
+import type { Term } from '../election/election.js';
+import { emptyRecord, encodeRun } from '../history/run-record.js';
+import type { Job } from '../jobs/index.js';
+import type { Schedule } from '../schedule/index.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view.js';
+import type { CursorRecord } from '../view/cursor-record.js';
+import { encodeFiring, plannedFiring } from '../view/firing-record.js';
+import type { JobEntry } from '../view/job-entry.js';
+import { readCoverage } from './coverage.js';
+import { Heap } from './heap.js';
+import { CursorChangedError, LeaderWriter, NotLeaderError, ROOM_IN_TXN, type CommitResult, type Write } from './leader-writer.js';
+import { decideMisfires } from './misfire.js';
+import { before, isBehind, lastDueWithin, nextAfter, type Occurrence, type Position } from './order.js';
+
+export interface PlannerOptions {
+  /** How far ahead firings are planned; longer than lease TTL + takeover. */
+  readonly horizonMs: number;
+  readonly strideMs: number;
+  /** A firing that nobody started this long after its due time goes through the job's misfire policy. */
+  readonly misfireAfterMs: number;
+}
+
+export interface PlannerContext {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly view: ClusterView;
+  readonly options: PlannerOptions;
+  readonly isLeader: () => boolean;
+  readonly onFenced: () => void;
+}
+
+/** An occurrence in the heap is void when its job was planned anew since (`generation`). */
+interface Upcoming extends Occurrence {
+  readonly generation: number;
+}
+
+interface Dirty {
+  /** Plan from here, exclusive. */
+  fromMs: number;
+  /** The first change that is not planned yet. */
+  revision: number;
+}
+
+/** A cursor this far ahead of any horizon was not written by a leader with a working clock. */
+const IMPLAUSIBLE_AHEAD_MS = 60_000;
+/** Where the cursor is unreadable, this much of the past is planned again (what was done already is found out). */
+const REPLAN_AFTER_DAMAGE_MS = 60_000;
+/** Firings in one transaction when each brings two compares of its own. */
+const GUARDED_BATCH = Math.floor(ROOM_IN_TXN / 2);
+const MAX_CONFLICTS = 5;
+
+/** Plans for one term in office. */
+export class Planner {
+  readonly #context: PlannerContext;
+  readonly #term: Term;
+  readonly #abort = new AbortController();
+  readonly #heap = new Heap<Upcoming>(before);
+  /** The valid heap entry of each job; counted over all jobs, so that a name that comes back starts anew. */
+  readonly #generations = new Map<string, number>();
+  #lastGeneration = 0;
+  readonly #dirty = new Map<string, Dirty>();
+  #writer: LeaderWriter;
+  #position: Position = { due: 0, job: null };
+  #planned: { jobsRevision: number; at: number } = { jobsRevision: 0, at: 0 };
+  #basis: { revision: number; sentAtMs: number };
+  #needsInit = true;
+  #wake: (() => void) | null = null;
+  #woken = false;
+  #loop: Promise<void> | null = null;
+  #unsubscribe: (() => void) | null = null;
+
+  constructor(context: PlannerContext, term: Term) {
+    this.#context = context;
+    this.#term = term;
+    this.#basis = { revision: term.createRevision, sentAtMs: term.campaignedAtMs };
+    this.#writer = this.#makeWriter(0);
+  }
+
+  start(): void {
+    this.#unsubscribe = this.#context.view.onChange((changes) => this.#onView(changes));
+    this.#loop = this.#run();
+  }
+
+  /** Resolves when no write of this planner is under way. */
+  async stop(): Promise<void> {
+    this.#unsubscribe?.();
+    this.#abort.abort(new Error('the planner was stopped'));
+    this.poke();
+    await this.#loop;
+  }
+
+  /** Makes the next pass begin at once. */
+  poke(): void {
+    this.#woken = true;
+    this.#wake?.();
+  }
+
+  async #run(): Promise<void> {
+    const { log, options, isLeader } = this.#context;
+    while (!this.#abort.signal.aborted) {
+      this.#woken = false;
+      try {
+        if (isLeader() && this.#context.view.revision >= this.#term.createRevision) await this.#pass();
+      } catch (error) {
+        if (error instanceof CursorChangedError) {
+          log.warn('the cursor was changed by somebody else; planning again from what it says now');
+          this.#needsInit = true;
+        } else if (!(error instanceof NotLeaderError)) {
+          log.error({ err: error }, 'planning failed; trying again');
+        }
+      }
+      await this.#pause(options.strideMs);
+    }
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    if (this.#woken || this.#abort.signal.aborted) return;
+    const waking = new AbortController();
+    this.#wake = () => waking.abort(new Error('woken'));
+    await sleep(this.#context.clock, delayMs, waking.signal).catch(() => undefined);
+    this.#wake = null;
+  }
+
+  #onView(changes: ViewChanges): void {
+    this.#observeBasis(changes.revision);
+    for (const [name, old] of changes.jobs) {
+      const now = this.#context.view.jobs.get(name);
+      const revision = now?.modRevision ?? changes.revision;
+      this.#markDirty(name, { fromMs: this.#basis.sentAtMs, revision }, old, now);
+    }
+    const gotTheCursor = this.#needsInit && changes.revision >= this.#term.createRevision;
+    if (changes.jobs.size > 0 || gotTheCursor) this.poke();
+  }
+
+  #markDirty(name: string, change: Dirty, old: JobEntry | undefined, now: JobEntry | undefined): void {
+    const known = this.#dirty.get(name);
+    if (known) {
+      known.fromMs = Math.min(known.fromMs, change.fromMs);
+      return;
+    }
+    // The planned firings stay right when only the command (or anything but the schedule) changed.
+    const sameSchedule = old && now && old.plannedFingerprint !== null && old.plannedFingerprint === now.plannedFingerprint;
+    if (!sameSchedule) this.#dirty.set(name, change);
+  }
+
+  #observeBasis(viewRevision: number): void {
+    const own = this.#writer.observed(viewRevision);
+    if (own) this.#basis = own;
+  }
+
+  // ── one pass ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #pass(): Promise<void> {
+    if (this.#needsInit) this.#init();
+    // What is dirty now was changed at or before this basis or is listed with a later revision.
+    const basis = this.#basis;
+    const overdueThroughMs = this.#context.clock.now() - this.#context.options.misfireAfterMs;
+    await this.#planDirtyJobs(overdueThroughMs);
+    await this.#resolveOverdue(overdueThroughMs);
+    await this.#planAhead(basis);
+  }
+
+  /** Takes up the cursor that the mirror shows. */
+  #init(): void {
+    const { view, clock, log, options } = this.#context;
+    const nowMs = clock.now();
+    this.#heap.clear();
+    this.#dirty.clear();
+    this.#generations.clear();
+    let { cursor } = view;
+    if (cursor.state === 'present' && cursor.value.plannedThrough.due > nowMs + options.horizonMs + IMPLAUSIBLE_AHEAD_MS) {
+      log.error({ cursor: cursor.value }, 'the cursor lies too far in the future; planning again without it');
+      cursor = { ...cursor, state: 'broken', problem: 'too far in the future' };
+    }
+    const cursorRevision = cursor.state === 'absent' ? 0 : cursor.modRevision;
+    this.#writer = this.#makeWriter(cursorRevision);
+    if (cursor.state === 'present') {
+      this.#position = cursor.value.plannedThrough;
+      this.#planned = cursor.value;
+    } else {
+      const back = cursor.state === 'broken' ? REPLAN_AFTER_DAMAGE_MS : 0;
+      this.#position = { due: nowMs, job: null };
+      this.#planned = { jobsRevision: 0, at: this.#basis.sentAtMs - back };
+    }
+    for (const [name, entry] of view.jobs) {
+      if (entry.modRevision <= this.#planned.jobsRevision) this.#schedule(name, entry.schedule);
+      else this.#dirty.set(name, { fromMs: this.#planned.at, revision: entry.modRevision });
+    }
+    // A job deleted or changed since then left firings that its schedule does not ask for any more.
+    for (const firing of view.firings.values()) {
+      const name = firing.id.job;
+      if (isVoidable(firing, view.jobs.get(name)?.plannedFingerprint ?? null) && !this.#dirty.has(name)) {
+        this.#dirty.set(name, { fromMs: this.#planned.at, revision: this.#planned.jobsRevision + 1 });
+      }
+    }
+    this.#needsInit = false;
+    log.info(
+      { jobs: view.jobs.size, changed: this.#dirty.size, plannedThrough: new Date(this.#position.due).toISOString() },
+      'planning from the cursor',
+    );
+  }
+
+  /** Puts the job's next occurrence behind the position into the heap, in place of any earlier entry. */
+  #schedule(name: string, schedule: Schedule | null): void {
+    this.#generations.delete(name);
+    const dueMs = schedule && nextAfter(this.#position, name, schedule);
+    if (dueMs === null) return;
+    const generation = ++this.#lastGeneration;
+    this.#generations.set(name, generation);
+    this.#heap.push({ dueMs, job: name, generation });
+  }
+
+  // ── changed jobs ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #planDirtyJobs(overdueThroughMs: number): Promise<void> {
+    for (const [name, dirty] of [...this.#dirty]) {
+      const entry = this.#context.view.jobs.get(name);
+      await this.#untilNoConflict(name, () => this.#replan(name, entry, dirty.fromMs, overdueThroughMs));
+      this.#schedule(name, entry?.schedule ?? null);
+      // Changed again while it was planned: it stays dirty, from the same time on.
+      if (this.#context.view.jobs.get(name) === entry) this.#dirty.delete(name);
+    }
+  }
+
+  /** Voids what the old schedule planned and plans what the new one asks for, up to the position. */
+  async #replan(name: string, entry: JobEntry | undefined, fromMs: number, overdueThroughMs: number): Promise<CommitResult> {
+    const { view, clock, store, keys } = this.#context;
+    const schedule = entry?.schedule ?? null;
+    const job = entry?.job ?? null;
+    const fingerprint = entry?.plannedFingerprint ?? null;
+    const firings = [...(view.firingsByJob.get(name)?.values() ?? [])];
+    const voided = firings.filter((firing) => isVoidable(firing, fingerprint));
+    const throughMs = lastDueWithin(this.#position, name);
+    const missedThroughMs = Math.min(overdueThroughMs, throughMs);
+
+    let guarded: GuardedPut[] = [];
+    if (schedule && job) {
+      const kept = new Set(firings.filter((one) => one.id.suffix === null && !voided.includes(one)).map((one) => one.id.dueMs));
+      const dues = occurrences(schedule, Math.max(fromMs, missedThroughMs), throughMs).filter((due) => !kept.has(due));
+      const past = dues.filter((due) => due <= clock.now());
+      const covered = past.length > 0 ? await readCoverage(store, keys, name, past[0]!, past.at(-1)!) : () => false;
+      guarded = dues.filter((due) => due > clock.now() || !covered(due)).map((dueMs) => ({ dueMs, misfire: false }));
+    }
+    const result = await this.#writeFirings(name, fingerprint, guarded, voided);
+    if (!result.committed || !schedule || !job) return result;
+    const firstDueMs = schedule.next(fromMs);
+    if (firstDueMs === null || firstDueMs > missedThroughMs) return result;
+    return this.#resolveJob(name, job, schedule, firstDueMs, missedThroughMs);
+  }
+
+  /**
+   * Plans `dues` where neither firing nor record exists, and deletes `voided`, in as few transactions as etcd's limits
+   * allow. A voided firing of the same due time is overwritten instead.
+   */
+  async #writeFirings(
+    job: string,
+    fingerprint: string | null,
+    dues: readonly GuardedPut[],
+    voided: readonly FiringEntry[],
+  ): Promise<CommitResult> {
+    const { keys } = this.#context;
+    const replaced = new Map(voided.map((firing) => [firing.runId, firing]));
+    const parts: Write[] = [];
+    for (const { dueMs, misfire } of dues) {
+      const id = { job, dueMs, suffix: null };
+      const key = keys.firing(id);
+      const old = replaced.get(formatRunId(id));
+      replaced.delete(formatRunId(id));
+      parts.push({
+        compare: [old ? modifiedAt(key, old.modRevision) : absent(key), absent(keys.run(id))],
+        operations: [put(key, encodeFiring(plannedFiring(fingerprint ?? '', misfire)))],
+      });
+    }
+    for (const firing of replaced.values()) {
+      const key = keys.firing(firing.id);
+      parts.push({ compare: [modifiedAt(key, firing.modRevision)], operations: [del(key)] });
+    }
+    let result: CommitResult = { committed: true, revision: 0 };
+    for (let index = 0; index < parts.length && result.committed; index += GUARDED_BATCH) {
+      result = await this.#writer.commit(merge(parts.slice(index, index + GUARDED_BATCH)));
+    }
+    return result;
+  }
+
+  // ── overdue ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Sends every due time that nobody started in time through its job's misfire policy. */
+  async #resolveOverdue(throughMs: number): Promise<void> {
+    const { view } = this.#context;
+    const overdue = new Map<string, number | null>();
+    const unplanned: Upcoming[] = [];
+    for (let top = this.#heap.peek(); top && top.dueMs <= throughMs; top = this.#heap.peek()) {
+      this.#heap.pop();
+      if (!this.#isCurrent(top)) continue;
+      unplanned.push(top);
+      overdue.set(top.job, top.dueMs);
+    }
+    for (const firing of view.firings.values()) {
+      if (isOverdue(firing, throughMs) && !overdue.has(firing.id.job)) overdue.set(firing.id.job, null);
+    }
+    if (overdue.size === 0) return;
+    try {
+      for (const [name, firstDueMs] of overdue) {
+        await this.#untilNoConflict(name, async () => {
+          const entry = view.jobs.get(name);
+          if (!entry?.job || !entry.schedule) return { committed: true, revision: 0 };
+          return this.#resolveJob(name, entry.job, entry.schedule, firstDueMs, throughMs);
+        });
+      }
+    } catch (error) {
+      for (const one of unplanned) this.#heap.push(one);
+      throw error;
+    }
+    if (unplanned.length === 0) return;
+    this.#advance({ due: throughMs, job: null });
+    for (const { job } of unplanned) this.#schedule(job, view.jobs.get(job)?.schedule ?? null);
+    await this.#writer.commit({ cursor: this.#cursor() });
+  }
+
+  async #resolveJob(
+    name: string,
+    job: Job,
+    schedule: Schedule,
+    firstDueMs: number | null,
+    throughMs: number,
+  ): Promise<CommitResult> {
+    const { view, store, keys, clock, log } = this.#context;
+    const firings = [...(view.firingsByJob.get(name)?.values() ?? [])].filter((one) => one.id.suffix === null);
+    const waiting = new Map(firings.filter((one) => isUnstarted(one) && one.id.dueMs <= throughMs).map((one) => [one.id.dueMs, one]));
+    const known = new Set(firings.map((one) => one.id.dueMs));
+    const covered = firstDueMs === null ? () => false : await readCoverage(store, keys, name, firstDueMs, throughMs);
+    const nowMs = clock.now();
+    const decision = decideMisfires({
+      policy: job.misfire,
+      schedule,
+      firstDueMs,
+      throughMs,
+      planned: [...waiting.keys()],
+      isCovered: (due) => known.has(due) || covered(due),
+      nowMs,
+    });
+    if (decision.run.length + decision.missed.length === 0) return { committed: true, revision: 0 };
+    log.warn(
+      { job: name, policy: job.misfire.policy, run: decision.run.length, missed: decision.missed.length },
+      'due times were not started in time',
+    );
+    const reason = `not started within ${this.#context.options.misfireAfterMs} ms of the due time; misfire policy: ${job.misfire.policy}`;
+    const missed = await this.#recordMissed(name, decision.missed, decision.atLeast, waiting, reason);
+    if (!missed.committed) return missed;
+    const chosen = decision.run.filter((due) => !waiting.get(due)?.value.misfire);
+    const overwritten = chosen.flatMap((due) => waiting.get(due) ?? []);
+    return this.#writeFirings(name, job.fingerprint, chosen.map((dueMs) => ({ dueMs, misfire: true })), overwritten);
+  }
+
+  /** One record for a run of due times, in the same transaction that takes away those that were planned. */
+  async #recordMissed(
+    job: string,
+    dues: readonly number[],
+    atLeast: boolean,
+    waiting: ReadonlyMap<number, FiringEntry>,
+    reason: string,
+  ): Promise<CommitResult> {
+    const { keys, clock } = this.#context;
+    let result: CommitResult = { committed: true, revision: 0 };
+    let chunk: number[] = [];
+    let deletes: FiringEntry[] = [];
+    const flush = async (): Promise<void> => {
+      if (chunk.length === 0) return;
+      const through = chunk.at(-1)!;
+      const runKey = keys.run({ job, dueMs: through, suffix: null });
+      const record = {
+        ...emptyRecord('missed', reason, clock.now()),
+        missed: { from: chunk[0]!, through, count: chunk.length, atLeast },
+      };
+      result = await this.#writer.commit({
+        compare: [absent(runKey), ...deletes.map((one) => modifiedAt(keys.firing(one.id), one.modRevision))],
+        operations: [put(runKey, encodeRun(record)), ...deletes.map((one) => del(keys.firing(one.id)))],
+      });
+      chunk = [];
+      deletes = [];
+    };
+    for (const due of dues) {
+      chunk.push(due);
+      const firing = waiting.get(due);
+      if (firing) deletes.push(firing);
+      if (deletes.length === GUARDED_BATCH) await flush();
+      if (!result.committed) return result;
+    }
+    await flush();
+    return result;
+  }
+
+  // ── ahead ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Plans everything up to the horizon; the last transaction carries the cursor to its end. */
+  async #planAhead(basis: { revision: number; sentAtMs: number }): Promise<void> {
+    const { clock, options, view } = this.#context;
+    const horizonMs = clock.now() + options.horizonMs;
+    let puts: Operation[] = [];
+    for (let top = this.#heap.peek(); top && top.dueMs <= horizonMs; top = this.#heap.peek()) {
+      if (!this.#isCurrent(top)) {
+        this.#heap.pop();
+        continue;
+      }
+      const entry = view.jobs.get(top.job);
+      if (!entry?.schedule) {
+        this.#heap.pop();
+        continue;
+      }
+      if (puts.length === ROOM_IN_TXN) {
+        await this.#commitAhead(puts);
+        puts = [];
+        // Time passed, and with it the state of the heap: look again before taking the next one.
+        continue;
+      }
+      this.#heap.pop();
+      puts.push(
+        put(
+          this.#context.keys.firing({ job: top.job, dueMs: top.dueMs, suffix: null }),
+          encodeFiring(plannedFiring(entry.plannedFingerprint ?? '')),
+        ),
+      );
+      this.#advance({ due: top.dueMs, job: top.job });
+      const nextMs = entry.schedule.next(top.dueMs);
+      if (nextMs !== null) this.#heap.push({ ...top, dueMs: nextMs });
+    }
+    this.#advance({ due: horizonMs, job: null });
+    // All changes up to the basis have been planned, unless a job is still dirty from before.
+    const settled = [...this.#dirty.values()].every((dirty) => dirty.revision > basis.revision);
+    if (settled && basis.revision > this.#planned.jobsRevision) {
+      this.#planned = { jobsRevision: basis.revision, at: basis.sentAtMs };
+    }
+    await this.#commitAhead(puts);
+  }
+
+  async #commitAhead(puts: readonly Operation[]): Promise<void> {
+    try {
+      await this.#writer.commit({ operations: puts, cursor: this.#cursor() });
+    } catch (error) {
+      // Not planned after all: what was taken from the heap is found again from the cursor.
+      this.#needsInit = true;
+      throw error;
+    }
+  }
+
+  #cursor(): CursorRecord {
+    return { plannedThrough: this.#position, ...this.#planned };
+  }
+
+  #advance(position: Position): void {
+    if (isBehind(position, this.#position)) this.#position = position;
+  }
+
+  #isCurrent(upcoming: Upcoming): boolean {
+    return this.#generations.get(upcoming.job) === upcoming.generation;
+  }
+
+  // ── helpers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A conflict says that the mirror was behind: waits until it has caught up and decides again. */
+  async #untilNoConflict(job: string, attempt: () => Promise<CommitResult>): Promise<void> {
+    for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
+      const result = await attempt();
+      if (result.committed) return;
+      await this.#viewReaches(result.revision);
+    }
+    throw new Error(`the firings of ${job} kept changing while they were planned`);
+  }
+
+  /** The mirror shows only part of the keyspace: a write of our own into that part is what makes it move for sure. */
+  async #viewReaches(revision: number): Promise<void> {
+    if (this.#context.view.revision >= revision) return;
+    const { revision: ours } = await this.#writer.commit({ cursor: this.#cursor() });
+    while (this.#context.view.revision < ours) {
+      if (this.#abort.signal.aborted || !this.#context.isLeader()) throw new NotLeaderError('while catching up');
+      await this.#viewChanges();
+    }
+  }
+
+  async #viewChanges(): Promise<void> {
+    const changed = new AbortController();
+    const unsubscribe = this.#context.view.onChange(() => changed.abort(new Error('changed')));
+    const signal = AbortSignal.any([changed.signal, this.#abort.signal]);
+    await sleep(this.#context.clock, this.#context.options.strideMs, signal).catch(() => undefined);
+    unsubscribe();
+  }
+
+  #makeWriter(cursorRevision: number): LeaderWriter {
+    const { store, keys, clock, random, isLeader, onFenced } = this.#context;
+    const { signal } = this.#abort;
+    return new LeaderWriter({ store, keys, clock, random, isLeader, onFenced, signal }, this.#term.createRevision, cursorRevision);
+  }
+}
+
+interface GuardedPut {
+  readonly dueMs: number;
+  readonly misfire: boolean;
+}
+
+/** Nobody has claimed it, and nobody ever did. */
+function isUnstarted(firing: FiringEntry): boolean {
+  return firing.value.origin === 'schedule' && firing.value.attempt === 0 && firing.value.node === null;
+}
+
+function isOverdue(firing: FiringEntry, throughMs: number): boolean {
+  return firing.id.dueMs <= throughMs && isUnstarted(firing) && !firing.value.misfire;
+}
+
+/** The job's schedule does not ask for this firing (any more), and it never started. */
+function isVoidable(firing: FiringEntry, fingerprint: string | null): boolean {
+  return isUnstarted(firing) && firing.value.fingerprint !== fingerprint;
+}
+
+function occurrences(schedule: Schedule, afterMs: number, throughMs: number): number[] {
+  const found: number[] = [];
+  for (let due = schedule.next(afterMs); due !== null && due <= throughMs; due = schedule.next(due)) found.push(due);
+  return found;
+}
+
+function merge(parts: readonly Write[]): Write {
+  return {
+    compare: parts.flatMap((part) => part.compare ?? []),
+    operations: parts.flatMap((part) => part.operations ?? []),
+  };
+}

@@ -1,0 +1,228 @@
+/**
+ * What a node knows of the cluster: the mirrored keys, decoded and indexed. Every node holds the same view, so that any
+ * of them can take over as leader without reading anything first.
+ *
+ * Cursor, firings, jobs, kill requests and the leader are one contiguous key range behind one watch: the view moves from
+ * revision to revision and never shows half of a transaction. The workers come through a second watch, which may be a
+ * little ahead or behind; nothing relies on their order.
+ *
+ * Values that do not decode are kept out of the indexes, reported once to `onProblem`, and harm nothing else.
+ */
+import type { z } from 'zod';
+import { leaderRecordSchema, type LeaderRecord } from '../election/leader-record.js';
+import { workerRecordSchema, type WorkerRecord } from '../election/worker-record.js';
+import { JOB_NAME_PATTERN, parseRunId, type FiringId, type Keys } from '../etcd/keys.js';
+import type { Change, Mirror } from '../etcd/mirror.js';
+import { decodeRecord, type Decoded } from '../etcd/record.js';
+import type { KeyValue } from '../etcd/store.js';
+import { cursorRecordSchema, type CursorRecord } from './cursor-record.js';
+import { decodeFiring, type FiringRecord } from './firing-record.js';
+import { JobEntry } from './job-entry.js';
+import { killRecordSchema, type KillRecord } from './kill-record.js';
+
+/** A decoded record with the revisions of its key. */
+export interface Entry<T> {
+  readonly value: T;
+  readonly createRevision: number;
+  readonly modRevision: number;
+}
+
+export interface FiringEntry extends Entry<FiringRecord> {
+  readonly id: FiringId;
+  /** `<job>/<due>[+suffix]` */
+  readonly runId: string;
+}
+
+export interface WorkerEntry extends Entry<WorkerRecord> {
+  readonly nodeId: string;
+}
+
+/** `cursor` and `leader` are single keys: absent, broken, or an entry. */
+export type Single<T> =
+  | { readonly state: 'absent' }
+  | { readonly state: 'broken'; readonly problem: string; readonly modRevision: number; readonly leaseId: string | null }
+  | ({ readonly state: 'present'; readonly leaseId: string | null } & Entry<T>);
+
+export interface ViewChanges {
+  /** Names of jobs that were created, changed or deleted, with what was known of them before. */
+  readonly jobs: ReadonlyMap<string, JobEntry | undefined>;
+  readonly firings: ReadonlyMap<string, FiringEntry | undefined>;
+  readonly workers: ReadonlyMap<string, WorkerEntry | undefined>;
+  /** Run ids of kill requests that appeared. */
+  readonly kills: readonly string[];
+  readonly leader: boolean;
+  readonly cursor: boolean;
+  /** The revision up to which the view (but for the workers) is complete. */
+  readonly revision: number;
+}
+
+export interface ViewProblem {
+  readonly key: string;
+  readonly problem: string;
+}
+
+export class ClusterView {
+  readonly keys: Keys;
+  readonly jobs = new Map<string, JobEntry>();
+  readonly firings = new Map<string, FiringEntry>();
+  readonly workers = new Map<string, WorkerEntry>();
+  readonly kills = new Map<string, Entry<KillRecord>>();
+  /** Firings by job and by the node that has them in flight; no empty maps are kept. */
+  readonly firingsByJob = new Map<string, Map<string, FiringEntry>>();
+  readonly firingsByNode = new Map<string, Map<string, FiringEntry>>();
+  leader: Single<LeaderRecord> = { state: 'absent' };
+  cursor: Single<CursorRecord> = { state: 'absent' };
+  readonly #main: Mirror;
+  readonly #listeners = new Set<(changes: ViewChanges) => void>();
+  readonly #onProblem: (problem: ViewProblem) => void;
+
+  constructor(keys: Keys, main: Mirror, workers: Mirror, onProblem: (problem: ViewProblem) => void) {
+    this.keys = keys;
+    this.#main = main;
+    this.#onProblem = onProblem;
+    main.onChange((changes, info) => this.#apply(changes, info.revision));
+    workers.onChange((changes) => this.#apply(changes, main.revision));
+  }
+
+  /** The revision up to which everything but the workers is known. */
+  get revision(): number {
+    return this.#main.revision;
+  }
+
+  /** Called after each batch has been applied as a whole. Returns the function that ends it. */
+  onChange(listener: (changes: ViewChanges) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #apply(changes: readonly Change[], revision: number): void {
+    const batch = new Batch();
+    for (const change of changes) this.#applyOne(change, batch);
+    const result = batch.finish(revision);
+    for (const listener of [...this.#listeners]) listener(result);
+  }
+
+  #applyOne(change: Change, batch: Batch): void {
+    const { keys } = this;
+    const kv = change.type === 'put' ? change.kv : null;
+    if (change.key.startsWith(keys.firings)) this.#applyFiring(change.key, kv, batch);
+    else if (change.key.startsWith(keys.jobs)) this.#applyJob(change.key, kv, batch);
+    else if (change.key.startsWith(keys.workers)) this.#applyWorker(change.key, kv, batch);
+    else if (change.key.startsWith(keys.kills)) this.#applyKill(change.key, kv, batch);
+    else if (change.key === keys.leader) {
+      this.leader = this.#single(change.key, kv, leaderRecordSchema);
+      batch.leader = true;
+    } else if (change.key === keys.cursor) {
+      this.cursor = this.#single(change.key, kv, cursorRecordSchema);
+      batch.cursor = true;
+    }
+  }
+
+  #applyJob(key: string, kv: KeyValue | null, batch: Batch): void {
+    const name = key.slice(this.keys.jobs.length);
+    if (!JOB_NAME_PATTERN.test(name)) {
+      if (kv) this.#onProblem({ key, problem: 'not a job name; allowed are letters, digits, dot, dash, underscore' });
+      return;
+    }
+    if (!batch.jobs.has(name)) batch.jobs.set(name, this.jobs.get(name));
+    if (kv === null) this.jobs.delete(name);
+    else this.jobs.set(name, new JobEntry(name, kv));
+  }
+
+  #applyFiring(key: string, kv: KeyValue | null, batch: Batch): void {
+    const runId = key.slice(this.keys.firings.length);
+    const id = parseRunId(runId);
+    const before = this.firings.get(runId);
+    let after: FiringEntry | undefined;
+    if (kv !== null) {
+      const decoded: Decoded<FiringRecord> = id === null ? { ok: false, problem: 'not a run id' } : decodeFiring(kv);
+      if (decoded.ok) after = { id: id!, runId, ...entryOf(kv, decoded.value) };
+      else this.#onProblem({ key, problem: decoded.problem });
+    }
+    if (before === undefined && after === undefined) return;
+    if (!batch.firings.has(runId)) batch.firings.set(runId, before);
+    if (before) {
+      this.firings.delete(runId);
+      removeFrom(this.firingsByJob, before.id.job, runId);
+      if (before.value.node !== null) removeFrom(this.firingsByNode, before.value.node, runId);
+    }
+    if (after) {
+      this.firings.set(runId, after);
+      addTo(this.firingsByJob, after.id.job, runId, after);
+      if (after.value.node !== null) addTo(this.firingsByNode, after.value.node, runId, after);
+    }
+  }
+
+  #applyWorker(key: string, kv: KeyValue | null, batch: Batch): void {
+    const nodeId = key.slice(this.keys.workers.length);
+    if (!batch.workers.has(nodeId)) batch.workers.set(nodeId, this.workers.get(nodeId));
+    const decoded = this.#decode(key, kv, workerRecordSchema);
+    if (decoded) this.workers.set(nodeId, { nodeId, ...decoded });
+    else this.workers.delete(nodeId);
+  }
+
+  #applyKill(key: string, kv: KeyValue | null, batch: Batch): void {
+    const runId = key.slice(this.keys.kills.length);
+    const decoded = this.#decode(key, kv, killRecordSchema);
+    if (decoded && parseRunId(runId)) {
+      this.kills.set(runId, decoded);
+      batch.kills.push(runId);
+    } else this.kills.delete(runId);
+  }
+
+  #decode<S extends z.ZodType>(key: string, kv: KeyValue | null, schema: S): Entry<z.output<S>> | null {
+    if (kv === null) return null;
+    const decoded = decodeRecord(schema, kv);
+    if (decoded.ok) return entryOf(kv, decoded.value);
+    this.#onProblem({ key, problem: decoded.problem });
+    return null;
+  }
+
+  #single<S extends z.ZodType>(key: string, kv: KeyValue | null, schema: S): Single<z.output<S>> {
+    if (kv === null) return { state: 'absent' };
+    const decoded = decodeRecord(schema, kv);
+    const { leaseId, modRevision } = kv;
+    if (decoded.ok) return { state: 'present', leaseId, ...entryOf(kv, decoded.value) };
+    this.#onProblem({ key, problem: decoded.problem });
+    return { state: 'broken', problem: decoded.problem, modRevision, leaseId };
+  }
+}
+
+/** Collects what changed in one batch, each thing with its state before the whole batch. */
+class Batch {
+  readonly jobs = new Map<string, JobEntry | undefined>();
+  readonly firings = new Map<string, FiringEntry | undefined>();
+  readonly workers = new Map<string, WorkerEntry | undefined>();
+  readonly kills: string[] = [];
+  leader = false;
+  cursor = false;
+
+  finish(revision: number): ViewChanges {
+    return {
+      jobs: this.jobs,
+      firings: this.firings,
+      workers: this.workers,
+      kills: this.kills,
+      leader: this.leader,
+      cursor: this.cursor,
+      revision,
+    };
+  }
+}
+
+function entryOf<T>(kv: KeyValue, value: T): Entry<T> {
+  return { value, createRevision: kv.createRevision, modRevision: kv.modRevision };
+}
+
+function addTo<V>(index: Map<string, Map<string, V>>, group: string, key: string, value: V): void {
+  const members = index.get(group);
+  if (members) members.set(key, value);
+  else index.set(group, new Map([[key, value]]));
+}
+
+function removeFrom<V>(index: Map<string, Map<string, V>>, group: string, key: string): void {
+  const members = index.get(group);
+  members?.delete(key);
+  if (members?.size === 0) index.delete(group);
+}
+
