@@ -42,7 +42,7 @@ import type { CursorRecord } from '../view/cursor-record.js';
 import { encodeFiring, plannedFiring } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
 import { readCoverage } from './coverage.js';
-import { Heap } from './heap.js';
+import { Heap } from '../heap.js';
 import { CursorChangedError, LeaderWriter, NotLeaderError, ROOM_IN_TXN, type CommitResult, type Write } from './leader-writer.js';
 import { decideMisfires } from './misfire.js';
 import { before, isBehind, lastDueWithin, nextAfter, type Occurrence, type Position } from './order.js';

@@ -1,0 +1,111 @@
+/**
+ * The claim: the one transaction that decides who runs a firing.
+ *
+ *     create(lock) = 0  ∧  mod(firing) = seen  ∧  mod(job) = seen  [∧ create(slot) = 0]
+ *       → put lock (lease), put firing {attempt + 1, node}, [put slot (lease)]
+ *
+ * Each compare has its reason: nobody holds it; it was not claimed, finished, retried or voided meanwhile; we run the
+ * definition that we know; and the job stays within its concurrency.
+ */
+import type { FiringId, Keys } from '../etcd/keys.js';
+import { decodeRecord, encodeRecord } from '../etcd/record.js';
+import type { KeyValue, Txn, TxnResult } from '../etcd/store.js';
+import { absent, get, modifiedAt, put } from '../etcd/txn.js';
+import { decodeFiring, encodeFiring, type FiringRecord } from '../view/firing-record.js';
+import { lockRecordSchema, type LockRecord } from './lock-record.js';
+
+export interface ClaimRequest {
+  readonly id: FiringId;
+  readonly firing: FiringRecord;
+  readonly firingRevision: number;
+  readonly jobRevision: number;
+  readonly nodeId: string;
+  readonly worker: string;
+  readonly leaseId: string;
+  /** Null for a job without a bound on concurrency. */
+  readonly slot: number | null;
+  /** The firing's last attempt died with its worker. */
+  readonly afterCrash: boolean;
+  readonly nowMs: number;
+}
+
+/** A claim that we hold. */
+export interface Claim {
+  readonly id: FiringId;
+  /** Create revision of the lock. */
+  readonly fencingToken: number;
+  /** The firing as the claim wrote it, and as it was before. */
+  readonly firing: FiringRecord;
+  readonly before: FiringRecord;
+}
+
+export type ClaimResult =
+  | { readonly won: true; readonly claim: Claim }
+  | { readonly won: false; readonly why: 'held'; readonly holder: LockRecord | null }
+  | { readonly won: false; readonly why: 'slot-taken' }
+  | { readonly won: false; readonly why: 'changed' };
+
+export interface PreparedClaim {
+  readonly txn: Txn;
+  /** Reads the answer, also that of a second try after a lost reply: then the lock shows our own claim. */
+  interpret(result: TxnResult): ClaimResult;
+}
+
+/** Builds the transaction. Sending it again after a lost reply is safe. */
+export function prepareClaim(keys: Keys, request: ClaimRequest): PreparedClaim {
+  const { id, nodeId, leaseId, slot } = request;
+  const lockKey = keys.lock(id);
+  const firingKey = keys.firing(id);
+  const slotKey = slot === null ? null : keys.slot(id.job, slot);
+  const firing: FiringRecord = {
+    ...request.firing,
+    attempt: request.firing.attempt + 1,
+    crashes: request.firing.crashes + (request.afterCrash ? 1 : 0),
+    node: nodeId,
+    slot,
+  };
+  const lock = encodeRecord(lockRecordSchema, {
+    node: nodeId,
+    worker: request.worker,
+    attempt: firing.attempt,
+    claimedAt: request.nowMs,
+  });
+  const won = (fencingToken: number): ClaimResult => ({
+    won: true,
+    claim: { id, fencingToken, firing, before: request.firing },
+  });
+  return {
+    txn: {
+      compare: [
+        absent(lockKey),
+        modifiedAt(firingKey, request.firingRevision),
+        modifiedAt(keys.job(id.job), request.jobRevision),
+        ...(slotKey === null ? [] : [absent(slotKey)]),
+      ],
+      success: [
+        put(lockKey, lock, leaseId),
+        put(firingKey, encodeFiring(firing)),
+        ...(slotKey === null ? [] : [put(slotKey, nodeId, leaseId)]),
+      ],
+      failure: [get(lockKey), get(firingKey), ...(slotKey === null ? [] : [get(slotKey)])],
+    },
+    interpret(result) {
+      if (result.succeeded) return won(result.revision);
+      const [lockKv, firingKv, slotKv] = result.results.map((one) => (one.type === 'get' ? one.kvs[0] : undefined));
+      if (lockKv) {
+        const holder = decodeRecord(lockRecordSchema, lockKv);
+        if (!holder.ok) return { won: false, why: 'held', holder: null };
+        const ours = holder.value.node === nodeId && holder.value.attempt === firing.attempt && lockKv.leaseId === leaseId;
+        if (ours && isOurFiring(firingKv, nodeId, firing.attempt)) return won(lockKv.createRevision);
+        return { won: false, why: 'held', holder: holder.value };
+      }
+      if (firingKv?.modRevision === request.firingRevision && slotKv) return { won: false, why: 'slot-taken' };
+      return { won: false, why: 'changed' };
+    },
+  };
+}
+
+function isOurFiring(kv: KeyValue | undefined, nodeId: string, attempt: number): boolean {
+  const decoded = kv && decodeFiring(kv);
+  return decoded?.ok === true && decoded.value.node === nodeId && decoded.value.attempt === attempt;
+}
