@@ -48,7 +48,7 @@ export interface RangeResult {
   readonly count: number;
 }
 
-/** A key that does not exist has create, mod and version 0, and an empty value. */
+/** A key that does not exist has create, mod and version 0 and lease 0; no compare of its value holds, not even `!=`. */
 export interface Compare {
   readonly key: string;
   readonly target: 'create' | 'mod' | 'version' | 'lease' | 'value';
