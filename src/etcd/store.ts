@@ -61,7 +61,13 @@ export type Operation =
   | { readonly type: 'put'; readonly key: string; readonly value: string | Buffer; readonly leaseId?: string }
   /** Deletes one key, or the range up to `end` (exclusive). */
   | { readonly type: 'delete'; readonly key: string; readonly end?: string }
-  | { readonly type: 'get'; readonly key: string; readonly end?: string; readonly limit?: number; readonly keysOnly?: boolean };
+  | {
+      readonly type: 'get';
+      readonly key: string;
+      readonly end?: string;
+      readonly limit?: number;
+      readonly keysOnly?: boolean;
+    };
 
 export interface Txn {
   readonly compare: readonly Compare[];
@@ -155,6 +161,7 @@ export function singleKey(key: string): KeyRange {
 
 function successorOfPrefix(prefix: string): string {
   const last = prefix.charCodeAt(prefix.length - 1);
-  if (Number.isNaN(last) || last >= 0x7f) throw new RangeError(`no range for the prefix ${JSON.stringify(prefix)}`);
+  if (Number.isNaN(last) || last >= 0x7f)
+    throw new RangeError(`no range for the prefix ${JSON.stringify(prefix)}`);
   return prefix.slice(0, -1) + String.fromCharCode(last + 1);
 }
