@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto';
+import { readExpression } from './expression.js';
+
+/**
+ * Twelve hex digits that change when a job's schedule does: firings carry it, so that those planned under an older
+ * schedule can be told apart. Spelling that cannot matter does not change it: spaces, letter case, `@daily` for
+ * `0 0 * * *`, a leading `0` for seconds, `@every 60s` for `@every 1m`, the zone of an `@every`.
+ *
+ * It is made from the text alone, not from the parsed fields or the resolved zone: Node's versions disagree on the
+ * canonical names of zones, and every node of a cluster must come to the same value. Never throws; an invalid
+ * expression has a fingerprint too.
+ */
+export function scheduleFingerprint(expression: string, timeZone: string): string {
+  return createHash('sha256').update(normalise(expression, timeZone)).digest('hex').slice(0, 12);
+}
+
+function normalise(expression: string, timeZone: string): string {
+  try {
+    const read = readExpression(expression);
+    if (read.kind === 'every') return `every ${read.periodMs}`;
+    return `cron ${read.fields.join(' ').toLowerCase()} ${timeZone.toLowerCase()}`;
+  } catch {
+    return `text ${expression} ${timeZone}`;
+  }
+}

@@ -1,0 +1,64 @@
+import { BoundedCache } from './bounded-cache.js';
+import { CronSchedule } from './cron-schedule.js';
+import { DayRule } from './day-rule.js';
+import { EverySchedule } from './every-schedule.js';
+import { readExpression, scheduleError, type FieldTexts } from './expression.js';
+import { FIELD_KINDS, FieldProblem, readField, type FieldValues } from './field.js';
+import { NominalCalendar } from './nominal-calendar.js';
+import type { ParsedSchedule } from './parsed-schedule.js';
+import { ValueSet } from './value-set.js';
+import { zoneTimeline } from './zone-timeline.js';
+
+/** Many jobs share a few expressions, and jobs are parsed again whenever their definition changes. */
+const schedules = new BoundedCache<string, ParsedSchedule>(20_000);
+const fieldCache = new BoundedCache<string, FieldValues>(2_000);
+const valueSets = new BoundedCache<FieldValues, ValueSet>(2_000);
+
+/**
+ * The due times of an expression in a time zone (an IANA name): five cron fields, six with seconds first, `@hourly`
+ * and the like, or `@every 90s`. Parsing the same pair again gives the same object while it is cached.
+ *
+ * Throws ETCRON_SCHEDULE_INVALID, whose details name the field, its text and its allowed range, and
+ * ETCRON_TIMEZONE_INVALID with near matches. An expression that can never fire is no error: see `neverFires`.
+ */
+export function parseSchedule(expression: string, timeZone: string): ParsedSchedule {
+  return schedules.getOrMake(`${timeZone}\n${expression}`, () => {
+    const read = readExpression(expression);
+    if (read.kind === 'every') {
+      return new EverySchedule(expression, zoneTimeline(timeZone).timeZone, read.periodMs);
+    }
+    const calendar = readCalendar(expression, read.fields);
+    const isWildcard = read.fields[1].startsWith('*') || read.fields[2].startsWith('*');
+    return new CronSchedule(expression, zoneTimeline(timeZone), calendar, isWildcard);
+  });
+}
+
+/** Whether a day must match both day fields (Vixie cron's rule): the text of one begins with `*`, or is `?`. */
+export function mustMatchBothDays(fields: FieldTexts): boolean {
+  return /^[*?]/.test(fields[3]) || /^[*?]/.test(fields[5]);
+}
+
+/** The six fields of an expression, read and checked. Throws ETCRON_SCHEDULE_INVALID, naming the field. */
+export function readFields(expression: string, texts: FieldTexts): FieldValues[] {
+  return FIELD_KINDS.map((kind, index) => {
+    const text = texts[index]!;
+    try {
+      return fieldCache.getOrMake(`${kind.name} ${text}`, () => readField(kind, text));
+    } catch (error) {
+      if (!(error instanceof FieldProblem)) throw error;
+      throw scheduleError(expression, `${kind.label} field: ${error.message}`, error.hint, {
+        field: kind.name,
+        text,
+        allowed: `${kind.min}-${kind.max}`,
+      });
+    }
+  });
+}
+
+function readCalendar(expression: string, texts: FieldTexts): NominalCalendar {
+  const [second, minute, hour, dayOfMonth, month, dayOfWeek] = readFields(expression, texts);
+  const toSet = (field: FieldValues, max: number): ValueSet =>
+    valueSets.getOrMake(field, () => new ValueSet(field.values, max));
+  const days = new DayRule(dayOfMonth!, month!, dayOfWeek!, !mustMatchBothDays(texts));
+  return new NominalCalendar(toSet(second!, 59), toSet(minute!, 59), toSet(hour!, 23), days);
+}
