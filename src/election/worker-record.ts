@@ -16,3 +16,16 @@ export const workerRecordSchema = z.object({
 });
 
 export type WorkerRecord = z.output<typeof workerRecordSchema>;
+
+/** A node id is unique per process start (and per lease): the worker's name and a random part. */
+export function makeNodeId(name: string, random: () => number): string {
+  const part = Math.floor(random() * 36 ** 6)
+    .toString(36)
+    .padStart(6, '0');
+  return `${name}-${part}`;
+}
+
+/** The worker's name within a node id. */
+export function workerNameOf(nodeId: string): string {
+  return nodeId.replace(/-[0-9a-z]{6}$/, '');
+}

@@ -1,0 +1,388 @@
+/**
+ * Racing for firings: decides for each one when this node tries to claim it, and tries.
+ *
+ * The order of the race: all live workers rank themselves per firing (`rank.ts`). Rank 0 tries `claimLead` before the
+ * due time, rank r steps in r × stagger later if nobody has claimed it by then. A worker without room stays out until
+ * it has room again, which lets the next one go first. Order and mirror are hints; only the transaction decides.
+ *
+ * What a firing can be, seen from here
+ *     unclaimed        tried at its time. Overdue ones that were never started are the leader's (misfire policy),
+ *                      unless it chose them to run.
+ *     in flight        somebody's; nothing to do until it changes.
+ *     orphaned         its node's `workers/` key is gone, and with the same lease its lock: `rerun` is raced for again,
+ *                      `abandon` and what has crashed too often end `lost`.
+ *     waiting, slots   its job runs as often as it may. Overlap is judged once per firing, when its first attempt is due
+ *                      (a run that ends in the last half second is no overlap): then it is `skipped`. Later attempts
+ *                      wait for a free slot, since they were promised.
+ *     ours, not held   a claim in our name that we do not run (its reply was lost and given up on): handed back.
+ *
+ * A lost reply is resolved by sending the claim again: the second answer shows whose lock it is.
+ */
+import type { Clock } from '../clock.js';
+import { workerNameOf } from '../election/worker-record.js';
+import { messageOf } from '../errors.js';
+import type { Keys } from '../etcd/keys.js';
+import { singleKey, type Store, type Txn, type TxnResult } from '../etcd/store.js';
+import { emptyRecord, type Outcome } from '../history/run-record.js';
+import type { Job } from '../jobs/index.js';
+import type { Service } from '../service.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view.js';
+import type { JobEntry } from '../view/job-entry.js';
+import { WallTimerQueue } from '../wall-timer-queue.js';
+import { prepareClaim, type Claim, type ClaimResult } from './claim-txn.js';
+import { prepareHandBack, prepareSettle } from './finish-txn.js';
+import { persist } from './persist.js';
+import { hashText, rankOf, type Candidate } from './rank.js';
+
+export interface ClaimOptions {
+  readonly claimLeadMs: number;
+  readonly staggerMs: number;
+  /** Must equal the planner's: who is to judge an overdue firing. */
+  readonly misfireAfterMs: number;
+  readonly maxCrashes: number;
+}
+
+export interface ClaimerContext {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly view: ClusterView;
+  readonly options: ClaimOptions;
+  readonly nodeId: string;
+  readonly worker: string;
+  readonly leaseId: string;
+  readonly isTrusted: () => boolean;
+  readonly submit: (txn: Txn) => Promise<TxnResult>;
+  /** How many more runs this node takes, claims under way not counted. */
+  readonly room: () => number;
+  /** This node holds a claim on the firing, or its last process for it is not gone yet. */
+  readonly isHeld: (runId: string) => boolean;
+  readonly onClaimed: (claim: Claim, job: Job) => void;
+}
+
+/** A claim in our own name that we do not know is looked at again after the mirror has certainly caught up. */
+const STRAY_CHECK_MS = 5_000;
+const RECHECK_MS = 1_000;
+const SLOT_RECHECK_MS = 250;
+
+export class Claimer implements Service {
+  readonly #context: ClaimerContext;
+  readonly #queue: WallTimerQueue;
+  readonly #busy = new Set<string>();
+  readonly #claimedSlots = new Map<string, { job: string; slot: number }>();
+  readonly #waitingForRoom = new Set<string>();
+  readonly #waitingForSlot = new Map<string, Set<string>>();
+  readonly #abort = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+  #candidates: Candidate[] = [];
+  #claiming = 0;
+  #unsubscribe: (() => void) | null = null;
+
+  constructor(context: ClaimerContext) {
+    this.#context = context;
+    this.#queue = new WallTimerQueue(context.clock, (runIds) => {
+      for (const runId of runIds) this.#attempt(runId);
+    });
+  }
+
+  async start(): Promise<void> {
+    if (this.#abort.signal.aborted) return;
+    this.#unsubscribe = this.#context.view.onChange((changes) => this.#onView(changes));
+    this.#rankWorkers();
+    this.reconsiderAll();
+  }
+
+  /** Claims no more. Resolves when every claim under way has been answered, or can only be resolved by the lease. */
+  async stop(): Promise<void> {
+    this.#unsubscribe?.();
+    this.#queue.close();
+    this.#abort.abort(new Error('the claimer was stopped'));
+    await Promise.all(this.#underWay);
+  }
+
+  /** A run ended: there is room, and its firing may be free again. */
+  roomFreed(runId: string): void {
+    const again = this.#context.view.firings.get(runId);
+    if (again) this.#consider(again);
+    this.#useRoom();
+  }
+
+  #useRoom(): void {
+    for (const runId of this.#waitingForRoom) {
+      if (this.#room() <= 0 || this.#abort.signal.aborted) return;
+      this.#waitingForRoom.delete(runId);
+      this.#attempt(runId);
+    }
+  }
+
+  /** Looks at every firing again; for changes that concern all of them. */
+  reconsiderAll(): void {
+    for (const firing of this.#context.view.firings.values()) this.#consider(firing);
+  }
+
+  #onView(changes: ViewChanges): void {
+    const { view } = this.#context;
+    if (changes.workers.size > 0 && this.#rankWorkers()) this.reconsiderAll();
+    for (const [nodeId] of changes.workers) if (!view.workers.has(nodeId)) this.#nodeGone(nodeId);
+    for (const [runId, before] of changes.firings) {
+      const after = view.firings.get(runId);
+      if (after) this.#consider(after);
+      else this.#forget(runId);
+      if (before && before.value.slot !== null && after?.value.slot !== before.value.slot) this.#slotFreed(before.id.job);
+    }
+    for (const name of changes.jobs.keys()) {
+      for (const firing of view.firingsByJob.get(name)?.values() ?? []) this.#consider(firing);
+    }
+  }
+
+  /** True when the set of workers that take firings changed. */
+  #rankWorkers(): boolean {
+    const active = [...this.#context.view.workers.values()].filter((worker) => worker.value.state === 'active');
+    const ids = active.map((worker) => worker.nodeId).sort();
+    if (ids.length === this.#candidates.length && ids.every((id, index) => id === this.#candidates[index]!.nodeId)) {
+      return false;
+    }
+    this.#candidates = ids.map((nodeId) => ({ nodeId, hash: hashText(nodeId) }));
+    return true;
+  }
+
+  #nodeGone(nodeId: string): void {
+    for (const firing of this.#context.view.firingsByNode.get(nodeId)?.values() ?? []) {
+      this.#consider(firing);
+      if (firing.value.slot !== null) this.#slotFreed(firing.id.job);
+    }
+  }
+
+  #slotFreed(job: string): void {
+    const waiting = this.#waitingForSlot.get(job);
+    this.#waitingForSlot.delete(job);
+    for (const runId of waiting ?? []) {
+      const firing = this.#context.view.firings.get(runId);
+      if (firing) this.#consider(firing);
+    }
+  }
+
+  #forget(runId: string): void {
+    this.#queue.delete(runId);
+    this.#waitingForRoom.delete(runId);
+  }
+
+  // ── when ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Makes, moves or drops the appointment for a firing. */
+  #consider(firing: FiringEntry): void {
+    const { runId } = firing;
+    const rank = this.#busy.has(runId) || this.#context.isHeld(runId) ? -1 : this.#rank(runId);
+    const atMs = rank < 0 ? null : this.#attemptAt(firing, rank);
+    if (atMs === null) this.#forget(runId);
+    else this.#queue.set(runId, atMs);
+  }
+
+  #rank(runId: string): number {
+    return rankOf(runId, this.#context.nodeId, this.#candidates);
+  }
+
+  #attemptAt(firing: FiringEntry, rank: number): number | null {
+    const { clock, options, nodeId } = this.#context;
+    const nowMs = clock.now();
+    const delayMs = rank * options.staggerMs;
+    if (firing.value.node === nodeId) return nowMs + STRAY_CHECK_MS;
+    if (!this.#isRaceable(firing)) return null;
+    if (firing.value.node !== null) return nowMs + delayMs;
+    return Math.max(startTime(firing) - options.claimLeadMs, nowMs) + delayMs;
+  }
+
+  #isRaceable(firing: FiringEntry): boolean {
+    const { view, clock, options } = this.#context;
+    const { node, attempt, origin, misfire, fingerprint } = firing.value;
+    const entry = view.jobs.get(firing.id.job);
+    if (!entry?.job) return false;
+    if (node !== null) return !view.workers.has(node);
+    if (origin !== 'schedule' || attempt > 0) return true;
+    // About to be voided by the leader, or for it to judge.
+    if (entry.plannedFingerprint !== fingerprint) return false;
+    return misfire || firing.id.dueMs >= clock.now() - options.misfireAfterMs;
+  }
+
+  // ── what ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #attempt(runId: string): void {
+    const { view, clock, isTrusted, isHeld, nodeId, options } = this.#context;
+    const firing = view.firings.get(runId);
+    if (!firing || this.#busy.has(runId) || isHeld(runId)) return;
+    if (!isTrusted()) return this.#queue.set(runId, clock.now() + RECHECK_MS);
+    if (firing.value.node === nodeId) return this.#track(runId, this.#handBackStray(firing));
+    const entry = view.jobs.get(firing.id.job);
+    const job = entry?.job;
+    if (!entry || !job || !this.#isRaceable(firing)) return;
+    const orphaned = firing.value.node !== null;
+    if (orphaned) {
+      const crashes = firing.value.crashes + 1;
+      const abandon = job.recovery === 'abandon';
+      if (abandon || crashes >= options.maxCrashes) {
+        const reason = abandon ? 'its worker died; recovery: abandon' : `given up after ${crashes} lost attempts`;
+        return this.#track(runId, this.#settle(firing, 'lost', reason, crashes));
+      }
+    }
+    if (this.#room() <= 0) {
+      this.#waitingForRoom.add(runId);
+      return;
+    }
+    const slot = this.#freeSlot(firing, job);
+    if (slot === 'none') return this.#overlapped(firing, job);
+    this.#track(runId, this.#claim(firing, entry, job, slot, orphaned));
+  }
+
+  #room(): number {
+    return this.#context.room() - this.#claiming;
+  }
+
+  /** The lowest slot that seems free; null for a job without a bound. */
+  #freeSlot(firing: FiringEntry, job: Job): number | null | 'none' {
+    if (job.maxConcurrent === null) return null;
+    const { view } = this.#context;
+    const taken = new Set<number>();
+    for (const other of view.firingsByJob.get(job.name)?.values() ?? []) {
+      const { slot, node } = other.value;
+      if (other.runId !== firing.runId && slot !== null && node !== null && view.workers.has(node)) taken.add(slot);
+    }
+    for (const one of this.#claimedSlots.values()) if (one.job === job.name) taken.add(one.slot);
+    for (let slot = 0; slot < job.maxConcurrent; slot += 1) if (!taken.has(slot)) return slot;
+    return 'none';
+  }
+
+  #overlapped(firing: FiringEntry, job: Job): void {
+    const { clock, options } = this.#context;
+    const startMs = startTime(firing);
+    if (firing.value.attempt > 0) {
+      const waiting = this.#waitingForSlot.get(job.name) ?? new Set();
+      this.#waitingForSlot.set(job.name, waiting.add(firing.runId));
+    } else if (clock.now() < startMs) {
+      this.#queue.set(firing.runId, startMs + this.#rank(firing.runId) * options.staggerMs);
+    } else {
+      this.#track(firing.runId, this.#skip(firing, job));
+    }
+  }
+
+  #skip(firing: FiringEntry, job: Job): Promise<void> {
+    const running = this.#runningBeside(firing).join(', ') || 'another run';
+    const slots = Array.from({ length: job.maxConcurrent ?? 0 }, (_, index) => index);
+    return this.#settle(firing, 'skipped', `overlap: ${running} was still running`, firing.value.crashes, slots);
+  }
+
+  #runningBeside(firing: FiringEntry): string[] {
+    const others = this.#context.view.firingsByJob.get(firing.id.job)?.values() ?? [];
+    return [...others].filter((other) => other.value.node !== null && other.runId !== firing.runId).map((one) => one.runId);
+  }
+
+  async #claim(firing: FiringEntry, entry: JobEntry, job: Job, slot: number | null, afterCrash: boolean): Promise<void> {
+    const { keys, clock, random, submit, nodeId, worker, leaseId, onClaimed } = this.#context;
+    const { runId } = firing;
+    const prepared = prepareClaim(keys, {
+      id: firing.id,
+      firing: firing.value,
+      firingRevision: firing.modRevision,
+      jobRevision: entry.modRevision,
+      ...{ nodeId, worker, leaseId, slot, afterCrash },
+      nowMs: clock.now(),
+    });
+    this.#claiming += 1;
+    if (slot !== null) this.#claimedSlots.set(runId, { job: job.name, slot });
+    let result: ClaimResult;
+    try {
+      result = prepared.interpret(await persist(submit, prepared.txn, { clock, random, signal: this.#abort.signal }));
+    } finally {
+      this.#claiming -= 1;
+      this.#claimedSlots.delete(runId);
+    }
+    if (result.won) onClaimed(result.claim, job);
+    else await this.#afterLoss(firing, entry, job, result);
+  }
+
+  async #afterLoss(
+    firing: FiringEntry,
+    entry: JobEntry,
+    job: Job,
+    loss: Extract<ClaimResult, { won: false }>,
+  ): Promise<void> {
+    const { view, clock, log } = this.#context;
+    const { runId } = firing;
+    const nowMs = clock.now();
+    log.debug({ run: runId, why: loss.why, holder: loss.why === 'held' ? loss.holder?.node : undefined }, 'claim lost');
+    if (loss.why === 'slot-taken') {
+      if (firing.value.attempt === 0 && nowMs >= startTime(firing)) return this.#skip(firing, job);
+      this.#queue.set(runId, Math.max(nowMs + SLOT_RECHECK_MS, startTime(firing)));
+      return;
+    }
+    // The mirror may already show what we lost against, or will soon.
+    const known = view.firings.get(runId);
+    const changed = known?.modRevision !== firing.modRevision || view.jobs.get(firing.id.job) !== entry;
+    this.#queue.set(runId, nowMs + (loss.why === 'changed' && changed ? 0 : RECHECK_MS));
+  }
+
+  /** Ends a firing that will not run (any more). */
+  async #settle(
+    firing: FiringEntry,
+    outcome: Outcome,
+    reason: string,
+    crashes: number,
+    takenSlots: readonly number[] = [],
+  ): Promise<void> {
+    const { keys, clock, random, submit, log, view, nodeId, worker } = this.#context;
+    const { attempt, node, origin } = firing.value;
+    const record = {
+      ...emptyRecord(outcome, reason, clock.now()),
+      attempts: attempt,
+      crashes,
+      nodeId: node ?? nodeId,
+      worker: node === null ? worker : workerNameOf(node),
+      manual: origin === 'manual',
+    };
+    const txn = prepareSettle(keys, firing, record, takenSlots);
+    const result = await persist(submit, txn, { clock, random, signal: this.#abort.signal });
+    const due = new Date(firing.id.dueMs).toISOString();
+    if (result.succeeded) log.warn({ job: firing.id.job, due, outcome, reason }, 'ended without a run');
+    else if (view.firings.get(firing.runId) === firing) this.#queue.set(firing.runId, clock.now() + SLOT_RECHECK_MS);
+  }
+
+  /** The lock stands in our name, under our living lease, and nothing of ours runs it. */
+  async #handBackStray(firing: FiringEntry): Promise<void> {
+    const { store, keys, clock, random, log, leaseId, submit } = this.#context;
+    const [lock] = (await store.range(singleKey(keys.lock(firing.id)))).kvs;
+    if (!lock || lock.leaseId !== leaseId) return;
+    log.warn({ run: firing.runId }, 'a claim in our name that we do not run; handing it back');
+    const held = { id: firing.id, fencingToken: lock.createRevision, slot: firing.value.slot };
+    const { txn } = prepareHandBack(keys, held, { ...firing.value, node: null, slot: null });
+    await persist(submit, txn, { clock, random, signal: this.#abort.signal });
+  }
+
+  /** Marks the firing as being worked on, and looks at it again afterwards if it changed meanwhile. */
+  #track(runId: string, work: Promise<void>): void {
+    const { view, clock, log, isHeld } = this.#context;
+    const seen = view.firings.get(runId);
+    this.#busy.add(runId);
+    this.#queue.delete(runId);
+    const tracked = work
+      .catch((error: unknown) => {
+        if (this.#abort.signal.aborted) return;
+        log.warn({ run: runId, err: messageOf(error) }, 'could not claim or end a firing; trying again');
+        this.#queue.set(runId, clock.now() + RECHECK_MS);
+      })
+      .then(() => {
+        this.#busy.delete(runId);
+        this.#underWay.delete(tracked);
+        this.#useRoom();
+        const now = view.firings.get(runId);
+        if (now && now !== seen && !isHeld(runId) && !this.#abort.signal.aborted) this.#consider(now);
+      });
+    this.#underWay.add(tracked);
+  }
+}
+
+/** When the attempt may start: its due time, or the end of the retry delay. */
+function startTime(firing: FiringEntry): number {
+  return Math.max(firing.id.dueMs, firing.value.notBefore ?? -Infinity);
+}

@@ -1,0 +1,309 @@
+/**
+ * One claimed firing on this node, from the claim to its end.
+ *
+ *     waiting ──due──▶ running ──process tree gone──▶ finishing ──▶ done
+ *        │ given back (drain) · voided or cancelled (job edited or deleted) · killed before it began ──▲
+ *
+ * Invariants
+ * - The process starts only at or after its time on this node's wall clock, and only while the session is trusted.
+ * - When trust ends, a `rerun` process is killed before the lease can be gone, so that the next attempt never runs beside
+ *   it. An `abandon` process goes on; nobody will start that firing again.
+ * - Every end is a transaction on our lock. When the lock is not ours any more the result is not ours to write; a late
+ *   result of an `abandon` run amends the `lost` record that somebody else wrote.
+ */
+import type { Clock } from '../clock.js';
+import { messageOf } from '../errors.js';
+import { formatRunId, type Keys } from '../etcd/keys.js';
+import type { Store, Txn, TxnResult } from '../etcd/store.js';
+import { emptyRecord, type Outcome, type RunRecord } from '../history/run-record.js';
+import type { Job } from '../jobs/index.js';
+import type { PreparedCommand, RunContext, RunningCommand, RunRequest, RunResult } from '../run/executor.js';
+import { retryDelayMs } from '../run/retry-delay.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { FiringRecord } from '../view/firing-record.js';
+import type { JobEntry } from '../view/job-entry.js';
+import type { Claim } from './claim-txn.js';
+import { prepareEnd, prepareHandBack, prepareVoid, type HeldClaim, type PreparedFinish } from './finish-txn.js';
+import { amendLost } from './late-result.js';
+import { persist } from './persist.js';
+
+/** Why we ended a process ourselves. */
+export type StopReason = 'trust-lost' | 'shutdown' | 'kill-request';
+
+export interface ExecutionContext {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly nodeId: string;
+  readonly worker: string;
+  readonly killGraceMs: number;
+  readonly maxCrashes: number;
+  /** Group commit. */
+  readonly submit: (txn: Txn) => Promise<TxnResult>;
+  readonly prepareCommand: (request: RunRequest, context: RunContext) => PreparedCommand;
+  readonly isTrusted: () => boolean;
+  /** Aborted when the session that holds the lock has ended: the lock is gone. */
+  readonly sessionEnded: AbortSignal;
+  /** Aborted when the node stops for good. */
+  readonly stopped: AbortSignal;
+  /** Asks to be called (`tryStart`) at that wall time. */
+  readonly callAt: (runId: string, atMs: number) => void;
+}
+
+const RETRY_START_MS = 50;
+
+export class Execution {
+  readonly runId: string;
+  readonly claim: Claim;
+  readonly job: Job;
+  /** Resolves when nothing more will be written for this claim and its process tree is gone. Never rejects. */
+  readonly done: Promise<void>;
+  readonly #context: ExecutionContext;
+  readonly #log: Logger;
+  readonly #prepared: PreparedCommand;
+  readonly #startAtMs: number;
+  #state: 'waiting' | 'running' | 'finishing' | 'done' = 'waiting';
+  #command: RunningCommand | null = null;
+  #latenessMs: number | null = null;
+  #resolveDone!: () => void;
+
+  constructor(context: ExecutionContext, claim: Claim, job: Job) {
+    this.#context = context;
+    this.claim = claim;
+    this.job = job;
+    this.runId = formatRunId(claim.id);
+    this.done = new Promise((resolve) => {
+      this.#resolveDone = resolve;
+    });
+    const due = new Date(claim.id.dueMs).toISOString();
+    this.#log = context.log.child({ job: claim.id.job, due, node: context.nodeId, attempt: claim.firing.attempt });
+    this.#startAtMs = Math.max(claim.id.dueMs, claim.firing.notBefore ?? -Infinity);
+    this.#prepared = context.prepareCommand(
+      {
+        command: job.command,
+        env: job.env,
+        cwd: job.cwd,
+        timeoutMs: job.timeoutMs,
+        killGraceMs: context.killGraceMs,
+        identity: {
+          job: claim.id.job,
+          dueIso: due,
+          attempt: claim.firing.attempt,
+          runId: this.runId,
+          fencingToken: String(claim.fencingToken),
+        },
+      },
+      { clock: context.clock, log: this.#log },
+    );
+  }
+
+  get isWaiting(): boolean {
+    return this.#state === 'waiting';
+  }
+
+  get isRunning(): boolean {
+    return this.#state === 'running';
+  }
+
+  get startAtMs(): number {
+    return this.#startAtMs;
+  }
+
+  /** Starts the process if its time has come and the session is trusted; asks to be called again otherwise. */
+  tryStart(): void {
+    const { clock, isTrusted, sessionEnded, callAt } = this.#context;
+    if (this.#state !== 'waiting') return;
+    if (sessionEnded.aborted) return this.#finished();
+    const nowMs = clock.now();
+    if (nowMs < this.#startAtMs) return callAt(this.runId, this.#startAtMs);
+    if (!isTrusted()) return callAt(this.runId, nowMs + RETRY_START_MS);
+    this.#state = 'running';
+    this.#command = this.#prepared.start();
+    this.#latenessMs = this.#command.startedAtMs - this.#startAtMs;
+    this.#log.info({ pid: this.#command.pid, latenessMs: this.#latenessMs }, 'started');
+    void this.#command.result.then((result) => this.#ended(result));
+  }
+
+  /** The session is not trusted any more: the lease may soon be somebody else's chance. */
+  trustLost(): void {
+    if (this.job.recovery === 'rerun') this.#command?.kill('trust-lost' satisfies StopReason, 0);
+  }
+
+  /** The lease is gone. What has not started never will. */
+  sessionEnded(): void {
+    this.trustLost();
+    if (this.#state === 'waiting') this.#finished();
+  }
+
+  /** A durable request to end this run. */
+  killRequested(by: string, why: string): void {
+    if (this.#state === 'waiting') {
+      this.#state = 'finishing';
+      void this.#finish(prepareEnd(this.#keys, this.#held, this.#record('killed', `by ${by}: ${why}`, null)), 'killed');
+    } else this.#command?.kill('kill-request' satisfies StopReason);
+  }
+
+  /** Ends the process so that another worker can go on with the firing. */
+  shutDown(graceMs: number): void {
+    if (this.#state === 'waiting') this.giveBack();
+    else this.#command?.kill('shutdown' satisfies StopReason, graceMs);
+  }
+
+  /** Returns a claim that has not started, as if it had never been made. */
+  giveBack(): void {
+    if (this.#state !== 'waiting') return;
+    this.#state = 'finishing';
+    const firing: FiringRecord = { ...this.claim.before, node: null, slot: null };
+    void this.#finish(prepareHandBack(this.#keys, this.#held, firing), 'given back');
+  }
+
+  /** The job was edited or deleted while this claim waits for its time. */
+  jobChanged(entry: JobEntry | undefined): void {
+    if (this.#state !== 'waiting') return;
+    const { firing, before } = this.claim;
+    if (before.attempt === 0 && firing.origin === 'schedule') {
+      if (entry?.plannedFingerprint === firing.fingerprint) return;
+      this.#state = 'finishing';
+      void this.#finish(prepareVoid(this.#keys, this.#held), 'void: the job was changed');
+    } else if (entry === undefined) {
+      this.#state = 'finishing';
+      const record = { ...this.#record('cancelled', 'the job was deleted', null), attempts: before.attempt };
+      void this.#finish(prepareEnd(this.#keys, this.#held, record), 'cancelled');
+    }
+  }
+
+  get #keys(): Keys {
+    return this.#context.keys;
+  }
+
+  get #held(): HeldClaim {
+    return { id: this.claim.id, fencingToken: this.claim.fencingToken, slot: this.claim.firing.slot };
+  }
+
+  async #ended(result: RunResult): Promise<void> {
+    this.#state = 'finishing';
+    const { ending } = result;
+    const stop = ending.kind === 'killed' ? (ending.reason as StopReason) : null;
+    const { outcome, reason } = judge(result);
+    const record = this.#record(outcome, reason, result);
+    const facts = { outcome, exitCode: record.exitCode, signal: record.signal, durationMs: record.durationMs };
+    if (stop === 'trust-lost') return this.#afterCrash(record);
+    if (stop === 'shutdown' && this.job.recovery === 'rerun') {
+      this.#log.info(facts, 'ended by the shutdown of this worker; another one goes on');
+      return this.#finish(prepareHandBack(this.#keys, this.#held, this.#freed()), 'handed over');
+    }
+    const delayMs = outcome === 'failed' || outcome === 'timed_out' ? this.#retryDelay() : null;
+    if (delayMs !== null) {
+      this.#log.warn({ ...facts, reason, retryInMs: delayMs }, 'attempt failed; it will be tried again');
+      const notBefore = this.#context.clock.now() + delayMs;
+      return this.#finish(prepareHandBack(this.#keys, this.#held, { ...this.#freed(), notBefore }), 'to be retried');
+    }
+    this.#log[outcome === 'succeeded' ? 'info' : 'warn']({ ...facts, reason, latenessMs: record.latenessMs }, 'finished');
+    return this.#finish(prepareEnd(this.#keys, this.#held, record), outcome, record);
+  }
+
+  /** Killed by ourselves because trust ended. When the lease lives on after all, the firing is ours to hand back. */
+  async #afterCrash(record: RunRecord): Promise<void> {
+    this.#log.warn('killed: the lease could not be renewed in time');
+    const crashes = this.claim.firing.crashes + 1;
+    if (crashes >= this.#context.maxCrashes) {
+      const lost = { ...record, outcome: 'lost' as const, crashes, reason: `given up after ${crashes} lost attempts` };
+      return this.#finish(prepareEnd(this.#keys, this.#held, lost), 'lost');
+    }
+    return this.#finish(prepareHandBack(this.#keys, this.#held, { ...this.#freed(), crashes }), 'handed back');
+  }
+
+  #retryDelay(): number | null {
+    const { attempt, crashes } = this.claim.firing;
+    return retryDelayMs(this.job.retries, attempt - crashes);
+  }
+
+  #freed(): FiringRecord {
+    return { ...this.claim.firing, node: null, slot: null, notBefore: null };
+  }
+
+  #record(outcome: Outcome, reason: string | null, result: RunResult | null): RunRecord {
+    const { clock, worker, nodeId } = this.#context;
+    const { attempt, crashes, origin } = this.claim.firing;
+    const exit = result && exitOf(result);
+    return {
+      ...emptyRecord(outcome, reason, clock.now()),
+      attempts: attempt,
+      crashes,
+      worker,
+      nodeId,
+      fencingToken: String(this.claim.fencingToken),
+      manual: origin === 'manual',
+      exitCode: exit?.exitCode ?? null,
+      signal: exit?.signal ?? null,
+      startedAt: result?.startedAtMs ?? null,
+      endedAt: result?.endedAtMs ?? null,
+      durationMs: result && Math.round(result.durationMs),
+      latenessMs: this.#latenessMs,
+      stdout: result?.stdout ?? null,
+      stderr: result?.stderr ?? null,
+    };
+  }
+
+  /** Writes the end, for as long as the lock can be ours. `record` is given when a late result would be worth telling. */
+  async #finish(prepared: PreparedFinish, what: string, record?: RunRecord): Promise<void> {
+    const { submit, clock, random, sessionEnded, stopped, store } = this.#context;
+    const signal = AbortSignal.any([sessionEnded, stopped]);
+    try {
+      const result = prepared.interpret(await persist(submit, prepared.txn, { clock, random, signal }));
+      if (result === 'done') {
+        this.#log.debug({ as: what }, 'the claim ended');
+        return;
+      }
+      this.#log.warn({ as: what }, 'the lock is not ours any more; what happened is not ours to write');
+    } catch (error) {
+      if (sessionEnded.aborted) this.#log.warn({ as: what }, 'the lease ended before the result was written');
+      else this.#log.error({ as: what, err: messageOf(error) }, 'the result could not be written');
+    } finally {
+      // Room for the next run; a late result may take its time.
+      this.#finished();
+    }
+    if (record && this.job.recovery === 'abandon') {
+      await amendLost({ store, keys: this.#keys, clock, random, signal: stopped, log: this.#log }, this.claim, record);
+    }
+  }
+
+  #finished(): void {
+    this.#state = 'done';
+    this.#resolveDone();
+  }
+}
+
+function exitOf({ ending }: RunResult): { exitCode: number | null; signal: string | null } {
+  switch (ending.kind) {
+    case 'exited':
+      return { exitCode: ending.exitCode, signal: null };
+    case 'signalled':
+      return { exitCode: null, signal: ending.signal };
+    case 'timed-out':
+    case 'killed':
+      return { exitCode: ending.exitCode, signal: ending.signal };
+    case 'start-failed':
+      return { exitCode: null, signal: null };
+  }
+}
+
+function judge({ ending }: RunResult): { outcome: Outcome; reason: string | null } {
+  switch (ending.kind) {
+    case 'exited':
+      return ending.exitCode === 0
+        ? { outcome: 'succeeded', reason: null }
+        : { outcome: 'failed', reason: `exit code ${ending.exitCode}` };
+    case 'signalled':
+      return { outcome: 'failed', reason: `ended by ${ending.signal}` };
+    case 'timed-out':
+      return { outcome: 'timed_out', reason: 'it took longer than its timeout' };
+    case 'killed':
+      return { outcome: 'killed', reason: ending.reason };
+    case 'start-failed':
+      return { outcome: 'failed', reason: ending.hint ? `${ending.message}; ${ending.hint}` : ending.message };
+  }
+}
+

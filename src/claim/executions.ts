@@ -1,0 +1,93 @@
+/** All claimed firings of this process, across sessions: a process can outlive the lease under which it was started. */
+import type { Clock } from '../clock.js';
+import type { ClusterView, ViewChanges } from '../view/cluster-view.js';
+import type { Job } from '../jobs/index.js';
+import { WallTimerQueue } from '../wall-timer-queue.js';
+import type { Claim } from './claim-txn.js';
+import { Execution, type ExecutionContext } from './execution.js';
+import { formatRunId } from '../etcd/keys.js';
+
+/** What belongs to the session under which a claim was made. */
+export type SessionPart = Pick<ExecutionContext, 'nodeId' | 'isTrusted' | 'sessionEnded' | 'submit'>;
+
+export class Executions {
+  readonly #context: Omit<ExecutionContext, keyof SessionPart | 'callAt'>;
+  readonly #view: ClusterView;
+  readonly #starts: WallTimerQueue;
+  readonly #byRun = new Map<string, Execution>();
+  readonly #onFreed: (runId: string) => void;
+  readonly #unsubscribe: () => void;
+
+  /** `onFreed` is called when an execution is over and its room is free. */
+  constructor(
+    context: Omit<ExecutionContext, keyof SessionPart | 'callAt'> & { readonly clock: Clock },
+    view: ClusterView,
+    onFreed: (runId: string) => void,
+  ) {
+    this.#context = context;
+    this.#view = view;
+    this.#onFreed = onFreed;
+    this.#starts = new WallTimerQueue(context.clock, (runIds) => {
+      for (const runId of runIds) this.#byRun.get(runId)?.tryStart();
+    });
+    this.#unsubscribe = view.onChange((changes) => this.#onView(changes));
+  }
+
+  get size(): number {
+    return this.#byRun.size;
+  }
+
+  get running(): number {
+    return this.all().filter((execution) => execution.isRunning).length;
+  }
+
+  has(runId: string): boolean {
+    return this.#byRun.has(runId);
+  }
+
+  all(): Execution[] {
+    return [...this.#byRun.values()];
+  }
+
+  /** Takes up a claim: it will start at its time. */
+  add(session: SessionPart, claim: Claim, job: Job): Execution {
+    const runId = formatRunId(claim.id);
+    const callAt = (id: string, atMs: number): void => this.#starts.set(id, atMs);
+    const execution = new Execution({ ...this.#context, ...session, callAt }, claim, job);
+    this.#byRun.set(runId, execution);
+    void execution.done.then(() => {
+      this.#starts.delete(runId);
+      this.#byRun.delete(runId);
+      this.#onFreed(runId);
+    });
+    const entry = this.#view.jobs.get(claim.id.job);
+    if (entry?.job !== job) execution.jobChanged(entry);
+    this.#applyKill(runId);
+    execution.tryStart();
+    return execution;
+  }
+
+  /** Resolves when all executions are over. */
+  async settled(): Promise<void> {
+    while (this.#byRun.size > 0) await Promise.all(this.all().map((execution) => execution.done));
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    this.#starts.close();
+  }
+
+  #onView(changes: ViewChanges): void {
+    for (const runId of changes.kills) this.#applyKill(runId);
+    if (changes.jobs.size === 0) return;
+    for (const execution of this.#byRun.values()) {
+      const { job } = execution.claim.id;
+      if (changes.jobs.has(job)) execution.jobChanged(this.#view.jobs.get(job));
+    }
+  }
+
+  #applyKill(runId: string): void {
+    const kill = this.#view.kills.get(runId);
+    if (kill) this.#byRun.get(runId)?.killRequested(kill.value.by, kill.value.reason);
+  }
+}
