@@ -24,7 +24,7 @@ export interface EtcdProcess {
   readonly running: boolean;
   /** The last lines of its output, oldest first. */
   lastLines(): readonly string[];
-  /** False when the process is gone. */
+  /** To the whole process group, since a binary may be a script around etcd. False when it is gone. */
   signal(signal: NodeJS.Signals): boolean;
   /** SIGTERM, and SIGKILL after `graceMs`. Resolves when it has ended. */
   stop(graceMs: number): Promise<EtcdExit>;
@@ -67,9 +67,11 @@ export function spawnEtcd(
     });
   }
   let running = true;
-  child.once('exit', () => (running = false));
   const exited = new Promise<EtcdExit>((resolve) => {
-    child.once('close', (code, signal) => resolve({ code, signal }));
+    child.once('close', (code, signal) => {
+      running = false;
+      resolve({ code, signal });
+    });
   });
 
   return new Promise((resolve, reject) => {
@@ -82,7 +84,7 @@ export function spawnEtcd(
           return running;
         },
         lastLines: () => lines,
-        signal: (signal) => running && child.kill(signal),
+        signal: (signal) => running && signalGroup(child.pid!, signal),
         async stop(graceMs) {
           if (!etcd.signal('SIGTERM')) return exited;
           const timer = options.clock.setTimer(graceMs, () => etcd.signal('SIGKILL'));
@@ -96,6 +98,14 @@ export function spawnEtcd(
       resolve(etcd);
     });
   });
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(-pid, signal);
+  } catch {
+    return false;
+  }
 }
 
 export interface HealthTls {

@@ -58,12 +58,14 @@ export async function findEtcd(options: FindEtcdOptions = {}): Promise<EtcdBinar
     const found = await probe(path, env);
     if (!('problem' in found)) return found;
     tried.push(`${path} ${found.problem}`);
+    // A copy of ours that does not run would be in the way of a new one.
+    if (folder === installed) await rm(installed, { recursive: true, force: true });
   }
   tried.push(`no usable etcd on the PATH or in ${cacheDir}`);
 
   if (options.install === false) {
     tried.push('installing was not asked for');
-  } else if (!(await hasApt())) {
+  } else if (!(await hasApt(env))) {
     tried.push('there is no apt-get on this system to get it with');
   } else {
     try {
@@ -91,13 +93,12 @@ async function install(
   onProgress: (line: string) => void,
 ): Promise<EtcdBinary> {
   onProgress(`No etcd is installed. Getting it with apt into ${cacheDir}, once; the system is not changed.`);
-  // Only a copy that does not run can be in the way.
-  await rm(into, { recursive: true, force: true });
   await installWithApt({
     packages: ['etcd-server', 'etcd-client'],
     programs: ['usr/bin/etcd', 'usr/bin/etcdctl'],
     into,
     cacheDir,
+    env,
     onProgress,
   });
   const found = await probe(join(into, 'etcd'), env);

@@ -2,19 +2,20 @@
  * A child process that never outlives this one, not even when this one is killed with SIGKILL.
  *
  * Beside the child runs a guard: a shell of a few lines that waits on a pipe whose other end only this process holds.
- * When this process ends, in whatever way, the kernel closes the pipe, and the guard kills the child with SIGKILL (which
- * also ends a stopped one) and removes the folder that it was told to. `prctl(PR_SET_PDEATHSIG)` would do it on Linux
+ * When this process ends, in whatever way, the kernel closes the pipe, and the guard kills the child's process group with
+ * SIGKILL (which also ends stopped ones) and removes the folder that it was told to. `prctl(PR_SET_PDEATHSIG)` would do it on Linux
  * only, and fires when the *thread* that spawned the child ends.
  *
  * Child and guard each lead a session of their own, so a Ctrl-C in the terminal does not reach them: the owner decides
- * when and how they stop. As soon as the child ends, the guard is ended too, before its process id can be used again.
+ * when and how they stop. When the child and whatever shares its output have ended, the guard is ended too, since from
+ * then on the process id can be used again.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 
 const GUARD_SCRIPT = `
 read -r pid || exit 0
 read -r _
-kill -KILL "$pid" 2>/dev/null
+kill -s KILL -- "-$pid" 2>/dev/null
 [ -z "$1" ] || rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
 `;
 
@@ -52,7 +53,7 @@ export function spawnGuarded(
     env: options.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
-  child.once('exit', endGuard);
+  child.once('close', endGuard);
   child.once('error', endGuard);
   if (child.pid !== undefined) guard.stdin.write(`${child.pid}\n`);
   guard.unref();

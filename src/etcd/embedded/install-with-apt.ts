@@ -18,14 +18,13 @@ export interface AptInstall {
   /** The folder that will hold the programs; its parent is the cache. */
   into: string;
   cacheDir: string;
+  env: NodeJS.ProcessEnv;
   onProgress: (line: string) => void;
 }
 
-export async function hasApt(): Promise<boolean> {
-  const versions = [
-    execa('apt-get', ['--version'], { reject: false }),
-    execa('dpkg-deb', ['--version'], { reject: false }),
-  ];
+export async function hasApt(env: NodeJS.ProcessEnv): Promise<boolean> {
+  const options = { env, extendEnv: false, reject: false };
+  const versions = [execa('apt-get', ['--version'], options), execa('dpkg-deb', ['--version'], options)];
   return (await Promise.all(versions)).every((result) => !result.failed);
 }
 
@@ -41,15 +40,20 @@ export async function installWithApt(install: AptInstall): Promise<void> {
     const config = join(work, 'apt.conf');
     await writeFile(config, await aptConfig(work));
     install.onProgress('Reading the package lists …');
-    const update = await runApt(['-c', config, 'update'], work);
+    const update = await runApt(['-c', config, 'update'], work, install.env);
     install.onProgress(`Downloading ${install.packages.join(' and ')} …`);
-    const download = await runApt(['-c', config, 'download', ...install.packages], work);
+    const download = await runApt(['-c', config, 'download', ...install.packages], work, install.env);
     if (download.failed) throw new Error(lastLines(`${update.output}\n${download.output}`));
 
     const root = join(work, 'root');
     for (const name of await readdir(work)) {
       if (name.endsWith('.deb'))
-        await execa('dpkg-deb', ['-x', name, root], { cwd: work, timeout: STEP_TIMEOUT_MS });
+        await execa('dpkg-deb', ['-x', name, root], {
+          cwd: work,
+          env: install.env,
+          extendEnv: false,
+          timeout: STEP_TIMEOUT_MS,
+        });
     }
     const ready = join(work, 'ready');
     await mkdir(ready);
@@ -94,13 +98,19 @@ Acquire::https::Timeout "30";
 `;
 }
 
-async function runApt(args: string[], cwd: string): Promise<{ failed: boolean; output: string }> {
+async function runApt(
+  args: string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ failed: boolean; output: string }> {
   try {
     const result = await execa('apt-get', ['-q', ...args], {
       cwd,
       all: true,
       timeout: STEP_TIMEOUT_MS,
-      env: { LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' },
+      env: { ...env, LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' },
+      extendEnv: false,
+      stdin: 'ignore',
     });
     return { failed: false, output: result.all };
   } catch (error) {
