@@ -1,0 +1,190 @@
+import type { Readable } from 'node:stream';
+import type { Clock, Timer } from '../clock.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { RunContext, RunEnding, RunningCommand, RunRequest, RunResult } from './running-command.js';
+import { registerLiveTree } from './live-trees.js';
+import { OutputCollector } from './output-tail.js';
+import { readProcess } from './process-table.js';
+import { groupExists, type ProcessTree } from './process-tree.js';
+import { spawnInOwnSession, type MainEnd, type StartedProcess } from './spawn.js';
+import { explainStartFailure } from './start-failure.js';
+import { TreeTermination } from './tree-termination.js';
+
+/** Output that is still open this long after the group was gone is held by a process that left the group. */
+const OUTPUT_PATIENCE_MS = 100;
+/** Output that is still open this long after the tree was gone is given up. */
+const OUTPUT_LIMIT_MS = 1000;
+
+/** What `prepareCommand` made ready. */
+export interface CommandPlan {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly marker: string;
+  readonly request: RunRequest;
+}
+
+type Cause = { readonly kind: 'timed-out' } | { readonly kind: 'killed'; readonly reason: string };
+
+/** One command from its start until its tree is gone; the states are described in `executor.ts`. */
+export class LiveCommand implements RunningCommand {
+  readonly pid: number | null;
+  readonly marker: string;
+  readonly startedAtMs: number;
+  readonly result: Promise<RunResult>;
+  readonly #plan: CommandPlan;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #startedMonotonicMs: number;
+  readonly #stdout = new OutputCollector();
+  readonly #stderr = new OutputCollector();
+  /** Why we ended it; null while we have not. */
+  #cause: Cause | null = null;
+  #mainAlive = false;
+  #graceMs: number;
+  #termination: TreeTermination | null = null;
+
+  constructor(plan: CommandPlan, { clock, log }: RunContext) {
+    this.#plan = plan;
+    this.#clock = clock;
+    this.#log = log;
+    this.#graceMs = plan.request.killGraceMs;
+    this.marker = plan.marker;
+    // The call returns when the new program has been loaded, so the time after it is the one nearest to the start.
+    const spawned = spawnInOwnSession(plan.file, plan.args, plan.env, plan.request.cwd);
+    this.startedAtMs = clock.now();
+    this.#startedMonotonicMs = clock.monotonicMs();
+    if ('error' in spawned) {
+      this.pid = null;
+      this.result = spawned.error.then((error) => this.#startFailed(error));
+    } else {
+      this.pid = spawned.pid;
+      this.result = this.#supervise(spawned);
+    }
+  }
+
+  get processGroupId(): number | null {
+    return this.pid;
+  }
+
+  kill(reason: string, graceMs: number = this.#plan.request.killGraceMs): void {
+    this.#end({ kind: 'killed', reason }, graceMs);
+  }
+
+  #end(cause: Cause, graceMs: number): void {
+    if (this.#termination === null) return;
+    if (this.#mainAlive) this.#cause ??= cause;
+    this.#graceMs = Math.min(this.#graceMs, graceMs);
+    void this.#termination.begin(graceMs, true);
+  }
+
+  async #supervise(main: StartedProcess): Promise<RunResult> {
+    const { pid, stdout, stderr } = main;
+    const tree: ProcessTree = { processGroupId: pid, marker: this.marker, startTicks: startTicksOf(pid) };
+    const termination = (this.#termination = new TreeTermination(tree, this.#clock, this.#log));
+    this.#mainAlive = true;
+    const unregister = this.#register(tree);
+    const outputEnded = this.#collectOutput(main);
+    const timeout = this.#startTimeout();
+
+    const end = await main.end;
+    this.#mainAlive = false;
+    timeout?.cancel();
+    const endedByUs = this.#cause !== null;
+    termination.mainEnded();
+
+    let leftovers = 0;
+    if (endedByUs) await termination.begin(this.#graceMs, true);
+    else if (groupExists(pid)) leftovers += await termination.begin(this.#graceMs, false);
+    if (!(await this.#within(OUTPUT_PATIENCE_MS, outputEnded))) {
+      const rest = (this.#termination = new TreeTermination(tree, this.#clock, this.#log));
+      rest.mainEnded();
+      const found = await rest.begin(this.#graceMs, true);
+      if (!endedByUs) leftovers += found;
+      if (!(await this.#within(OUTPUT_LIMIT_MS, outputEnded))) {
+        this.#log.warn(
+          'the output of a finished run is held open by a process that is not known; it is given up',
+        );
+        stdout.destroy();
+        stderr.destroy();
+      }
+    }
+    unregister();
+    this.#termination = null;
+    if (leftovers > 0) this.#log.warn({ leftovers }, 'a command left processes behind; they were ended');
+    return this.#makeResult(endingOf(this.#cause, end), leftovers);
+  }
+
+  #register(tree: ProcessTree): () => void {
+    const isMainAlive = (): boolean => this.#mainAlive;
+    return registerLiveTree({
+      tree,
+      get mainAlive() {
+        return isMainAlive();
+      },
+      onKilled: () => {
+        if (this.#mainAlive) this.#cause ??= { kind: 'killed', reason: 'the worker ended at once' };
+      },
+    });
+  }
+
+  #startTimeout(): Timer | null {
+    const { timeoutMs, killGraceMs } = this.#plan.request;
+    if (timeoutMs === null) return null;
+    return this.#clock.setTimer(timeoutMs, () => this.#end({ kind: 'timed-out' }, killGraceMs));
+  }
+
+  /** Resolves when both streams have ended, or failed, which ends them too. */
+  async #collectOutput(main: StartedProcess): Promise<void> {
+    const collect = (stream: Readable, into: OutputCollector): Promise<void> =>
+      new Promise((resolve) => {
+        stream.on('data', (chunk: Uint8Array) => into.write(chunk));
+        stream.on('error', (error) => this.#log.debug({ err: error }, 'reading the output of a run failed'));
+        stream.on('close', resolve);
+      });
+    await Promise.all([collect(main.stdout, this.#stdout), collect(main.stderr, this.#stderr)]);
+  }
+
+  #within(limitMs: number, promise: Promise<void>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimer(limitMs, () => resolve(false));
+      void promise.then(() => {
+        timer.cancel();
+        resolve(true);
+      });
+    });
+  }
+
+  #startFailed(error: unknown): RunResult {
+    const { file, env, request } = this.#plan;
+    const failure = explainStartFailure(error, { file, cwd: request.cwd, path: env.PATH ?? '' });
+    return this.#makeResult({ kind: 'start-failed', ...failure }, 0);
+  }
+
+  #makeResult(ending: RunEnding, leftovers: number): RunResult {
+    return {
+      ending,
+      startedAtMs: this.startedAtMs,
+      endedAtMs: this.#clock.now(),
+      durationMs: this.#clock.monotonicMs() - this.#startedMonotonicMs,
+      stdout: this.#stdout.tail(),
+      stderr: this.#stderr.tail(),
+      leftovers,
+    };
+  }
+}
+
+function endingOf(cause: Cause | null, end: MainEnd): RunEnding {
+  if (cause !== null) return { ...cause, ...end };
+  if (end.signal !== null) return { kind: 'signalled', signal: end.signal };
+  return { kind: 'exited', exitCode: end.exitCode ?? 0 };
+}
+
+/** 0, older than everything, where it cannot be found out: no `/proc`, or the process has ended already. */
+function startTicksOf(pid: number): number {
+  try {
+    return readProcess(pid)?.startTicks ?? 0;
+  } catch {
+    return 0;
+  }
+}
