@@ -99,6 +99,11 @@ export class Execution {
     );
   }
 
+  /** The node id under whose session the claim was made. */
+  get nodeId(): string {
+    return this.#context.nodeId;
+  }
+
   get isWaiting(): boolean {
     return this.#state === 'waiting';
   }

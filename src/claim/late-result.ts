@@ -27,7 +27,7 @@ const GIVE_UP_AFTER_MS = 10 * 60_000;
 /** Never rejects: what cannot be amended is logged, with the result. */
 export async function amendLost(context: AmendContext, claim: Claim, late: RunRecord): Promise<void> {
   const { clock, random, signal, log } = context;
-  const backoff = new Backoff({ firstMs: 250, maxMs: 10_000, random });
+  const backoff = new Backoff(250, 10_000, random);
   const endMs = clock.monotonicMs() + GIVE_UP_AFTER_MS;
   const { outcome, exitCode, durationMs } = late;
   try {
@@ -36,7 +36,7 @@ export async function amendLost(context: AmendContext, claim: Claim, late: RunRe
         log.info({ outcome, exitCode, durationMs }, 'a late result was added to the record of the lost run');
         return;
       }
-      await sleep(clock, backoff.next(), signal);
+      await sleep(clock, backoff.nextMs(), signal);
     }
   } catch (error) {
     log.debug({ err: error }, 'a late result was not recorded');

@@ -20,14 +20,14 @@ export async function persist(
   txn: Txn,
   { clock, random, signal }: PersistContext,
 ): Promise<TxnResult> {
-  const backoff = new Backoff({ firstMs: 50, maxMs: 2_000, random });
+  const backoff = new Backoff(50, 2_000, random);
   for (;;) {
     signal.throwIfAborted();
     try {
       return await submit(txn);
     } catch (error) {
       if (!(error instanceof StoreError) || !error.transient) throw error;
-      await sleep(clock, backoff.next(), signal);
+      await sleep(clock, backoff.nextMs(), signal);
     }
   }
 }

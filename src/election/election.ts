@@ -155,7 +155,7 @@ export class Election implements Service {
   /** Until somebody holds the office, or this node may not run for it any more. */
   async #campaign(): Promise<void> {
     const { store, keys, clock, random, log, nodeId, name, session } = this.#context;
-    const backoff = new Backoff({ firstMs: 50, maxMs: 2_000, random });
+    const backoff = new Backoff(50, 2_000, random);
     const campaignedAtMs = clock.now();
     const record = encodeRecord(leaderRecordSchema, { nodeId, name, since: campaignedAtMs });
     while (this.#running && session.isTrusted()) {
@@ -171,7 +171,7 @@ export class Election implements Service {
         if (holder) return;
       } catch (error) {
         log.debug({ err: messageOf(error) }, 'a campaign got no answer; trying again');
-        await sleep(clock, backoff.next(), this.#abort.signal).catch(() => undefined);
+        await sleep(clock, backoff.nextMs(), this.#abort.signal).catch(() => undefined);
       }
     }
   }

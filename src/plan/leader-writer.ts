@@ -78,7 +78,7 @@ export class LeaderWriter {
       success: [...(write.operations ?? []), ...(cursorText === undefined ? [] : [put(keys.cursor, cursorText)])],
       failure: [get(keys.leader), get(keys.cursor)],
     };
-    const backoff = new Backoff({ firstMs: 50, maxMs: 1_000, random });
+    const backoff = new Backoff(50, 1_000, random);
     const sentAtMs = clock.now();
     for (;;) {
       if (!this.#context.isLeader()) throw new NotLeaderError('not in office, or not certain of it');
@@ -86,7 +86,7 @@ export class LeaderWriter {
         return this.#interpret(await this.#context.store.txn(txn), cursorText, sentAtMs);
       } catch (error) {
         if (!(error instanceof StoreError) || !error.transient) throw error;
-        await sleep(clock, backoff.next(), signal).catch(() => {
+        await sleep(clock, backoff.nextMs(), signal).catch(() => {
           throw new NotLeaderError('stopped');
         });
       }

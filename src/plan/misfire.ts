@@ -39,7 +39,7 @@ export function decideMisfires(input: MisfireInput): MisfireDecision {
   const { policy, nowMs } = input;
   const { dues, atLeast } = overdue(input);
   const maxRuns = policy.policy === 'skip' ? 0 : policy.policy === 'once' ? 1 : policy.limit;
-  const oldest = policy.windowMs === null ? -Infinity : nowMs - policy.windowMs;
+  const oldest = nowMs - policy.windowMs;
   const run: number[] = [];
   for (let index = dues.length - 1; index >= 0 && run.length < maxRuns && dues[index]! >= oldest; index -= 1) {
     run.push(dues[index]!);

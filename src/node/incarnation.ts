@@ -1,0 +1,222 @@
+/**
+ * One life of a node: one session, one node id, and all that hangs on them: its `workers/` key, its candidacy, its
+ * leadership, its claims. When the lease is gone the life is over and the node begins another; the mirrors and the
+ * processes still running belong to the node and pass from one life to the next.
+ */
+import { sleep, type Clock } from '../clock.js';
+import { messageOf } from '../errors.js';
+import { Claimer } from '../claim/claimer.js';
+import type { Executions, SessionPart } from '../claim/executions.js';
+import { persist } from '../claim/persist.js';
+import { Election } from '../election/election.js';
+import { makeNodeId, workerRecordSchema, type WorkerRecord } from '../election/worker-record.js';
+import type { Keys } from '../etcd/keys.js';
+import { encodeRecord } from '../etcd/record.js';
+import { Session } from '../etcd/session.js';
+import type { Store } from '../etcd/store.js';
+import { put } from '../etcd/txn.js';
+import { TxnBatcher } from '../etcd/txn-batcher.js';
+import { Leadership } from '../plan/leadership.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { ClusterView, ViewChanges } from '../view/cluster-view.js';
+import type { NodeOptions } from './options.js';
+
+export interface IncarnationContext {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly view: ClusterView;
+  readonly options: NodeOptions;
+  readonly executions: Executions;
+  /** The lease is gone. */
+  readonly onEnded: () => void;
+}
+
+export class Incarnation {
+  readonly nodeId: string;
+  readonly #context: IncarnationContext;
+  readonly #session: Session;
+  readonly #log: Logger;
+  readonly #election: Election;
+  readonly #claimer: Claimer;
+  readonly #part: SessionPart;
+  readonly #ended = new AbortController();
+  readonly #startedAtMs: number;
+  readonly #unsubscribe: (() => void)[] = [];
+  #leadership: Leadership | null = null;
+  #stoppingLeadership: Promise<void> = Promise.resolve();
+  #draining = false;
+
+  private constructor(context: IncarnationContext, session: Session) {
+    const { store, keys, clock, random, view, options, executions } = context;
+    this.#context = context;
+    this.#session = session;
+    this.#startedAtMs = clock.now();
+    this.nodeId = makeNodeId(options.name, random);
+    this.#log = context.log.child({ node: this.nodeId });
+    const batcher = new TxnBatcher(store);
+    const isTrusted = (): boolean => session.isTrusted();
+    const { nodeId } = this;
+    const base = { store, keys, clock, random, log: this.#log, view, nodeId };
+    this.#part = {
+      nodeId,
+      isTrusted,
+      sessionEnded: this.#ended.signal,
+      submit: (txn) => batcher.submit(txn),
+    };
+    this.#election = new Election({
+      ...base,
+      name: options.name,
+      session,
+      observe: () => ({ office: view.leader, revision: view.revision }),
+      onElected: (term) => {
+        this.#leadership = new Leadership(
+          {
+            ...base,
+            options,
+            housekeeping: options.housekeeping,
+            isLeader: () => this.#election.isLeader() && this.#election.term?.createRevision === term.createRevision,
+            onFenced: () => this.#election.reportFenced(),
+          },
+          term,
+        );
+        this.#leadership.start();
+      },
+      onDeposed: () => this.#stopLeadership(),
+    });
+    this.#claimer = new Claimer({
+      ...base,
+      options,
+      worker: options.name,
+      leaseId: session.leaseId,
+      isTrusted,
+      submit: (txn) => batcher.submit(txn),
+      room: () => options.capacity - executions.size,
+      isHeld: (runId) => executions.has(runId),
+      onClaimed: (claim, job) => {
+        const execution = executions.add(this.#part, claim, job);
+        if (this.#draining) execution.giveBack();
+      },
+    });
+  }
+
+  /** Opens a session, registers the worker and takes up work. Rejects when etcd grants no lease. */
+  static async begin(context: IncarnationContext): Promise<Incarnation> {
+    const { store, clock, random, log, options } = context;
+    const session = await Session.open(store, clock, { ttlMs: options.leaseTtlMs, random, log });
+    const incarnation = new Incarnation(context, session);
+    try {
+      await incarnation.#start();
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+    return incarnation;
+  }
+
+  isLeader(): boolean {
+    return this.#election.isLeader();
+  }
+
+  isTrusted(): boolean {
+    return this.#session.isTrusted();
+  }
+
+  /** A run of this process is over. */
+  roomFreed(runId: string): void {
+    this.#claimer.roomFreed(runId);
+  }
+
+  /** Hands the leadership over, claims no more and gives back what has not started. Never rejects. */
+  async drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    // Others should stop counting on us first; that this may fail must not keep us from stopping.
+    const registered = this.#register().catch((error: unknown) => {
+      this.#log.debug({ err: messageOf(error) }, 'could not announce the drain');
+    });
+    const stopped = this.#claimer.stop();
+    for (const execution of this.#context.executions.all()) execution.giveBack();
+    await Promise.all([registered, this.#stopLeadership().then(() => this.#election.resign()), stopped]);
+  }
+
+  /** Ends the session; with `revoke` its keys go at once. Never rejects. */
+  async end(revoke: boolean): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#ended.abort(new Error('the session ended'));
+    this.#stopLeadershipSoon();
+    const stopping = [this.#claimer.stop(), this.#election.stop(), this.#stoppingLeadership];
+    if (revoke) await this.#session.close();
+    await Promise.all(stopping);
+  }
+
+  async #start(): Promise<void> {
+    const { view, executions, onEnded } = this.#context;
+    const session = this.#session;
+    await this.#register();
+    this.#unsubscribe.push(
+      session.onTrustLost(() => {
+        for (const execution of executions.all()) if (execution.nodeId === this.nodeId) execution.trustLost();
+      }),
+      session.onTrustRegained(() => {
+        this.#election.poke();
+        this.#leadership?.poke();
+      }),
+      session.onEnded(() => {
+        this.#ended.abort(new Error('the lease is gone'));
+        for (const execution of executions.all()) if (execution.nodeId === this.nodeId) execution.sessionEnded();
+        onEnded();
+      }),
+      view.onChange((changes) => this.#onView(changes)),
+    );
+    await this.#election.start();
+    await this.#claimer.start();
+    this.#log.info({ leaseId: session.leaseId, ttlMs: session.ttlMs }, 'worker is ready');
+    if (session.ended) onEnded();
+  }
+
+  #onView(changes: ViewChanges): void {
+    if (changes.leader) this.#election.poke();
+    // Somebody deleted our key by hand, while our lease and our locks stand.
+    if (changes.workers.has(this.nodeId) && !this.#context.view.workers.has(this.nodeId) && this.#session.isTrusted()) {
+      this.#log.warn('our worker key was removed or broken; putting it back');
+      void this.#register().catch((error: unknown) => this.#log.warn({ err: messageOf(error) }, 'could not register'));
+    }
+  }
+
+  async #register(): Promise<void> {
+    const { store, keys, clock, random, options } = this.#context;
+    const { name, host, pid, version, capacity, labels } = options;
+    const record: WorkerRecord = {
+      ...{ name, host, pid, version, capacity, labels: { ...labels } },
+      state: this.#draining ? 'draining' : 'active',
+      startedAt: this.#startedAtMs,
+    };
+    const text = encodeRecord(workerRecordSchema, record);
+    const txn = { compare: [], success: [put(keys.worker(this.nodeId), text, this.#session.leaseId)] };
+    const timeout = new AbortController();
+    void sleep(clock, options.leaseTtlMs, timeout.signal).then(
+      () => timeout.abort(new Error('etcd did not take the registration in time')),
+      () => undefined,
+    );
+    try {
+      const signal = AbortSignal.any([this.#ended.signal, timeout.signal]);
+      await persist((one) => store.txn(one), txn, { clock, random, signal });
+    } finally {
+      timeout.abort(new Error('registered'));
+    }
+  }
+
+  #stopLeadershipSoon(): void {
+    const leadership = this.#leadership;
+    this.#leadership = null;
+    if (leadership) this.#stoppingLeadership = Promise.all([this.#stoppingLeadership, leadership.stop()]).then(() => undefined);
+  }
+
+  #stopLeadership(): Promise<void> {
+    this.#stopLeadershipSoon();
+    return this.#stoppingLeadership;
+  }
+}

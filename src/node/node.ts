@@ -1,0 +1,181 @@
+/**
+ * A worker node: mirrors, session, candidacy, claims and processes, composed under one start and stop.
+ *
+ *     start: mirrors listed → session → registered → candidate and racer
+ *     lease gone: that life ends (its `rerun` processes are killed before), a new one begins with a new node id, for ever
+ *     stop (drain): leadership handed over, no more claims, unstarted claims given back → running commands may finish
+ *                   within the grace → the rest is ended and handed to other workers → lease revoked
+ */
+import { Backoff } from '../backoff.js';
+import { sleep, type Clock } from '../clock.js';
+import { messageOf } from '../errors.js';
+import { Executions } from '../claim/executions.js';
+import type { ExecutionContext } from '../claim/execution.js';
+import type { Keys } from '../etcd/keys.js';
+import { Mirror } from '../etcd/mirror.js';
+import type { Store } from '../etcd/store.js';
+import type { Service } from '../service.js';
+import type { Logger } from '../telemetry/logger.js';
+import { ClusterView } from '../view/cluster-view.js';
+import { Incarnation } from './incarnation.js';
+import type { NodeOptions } from './options.js';
+
+export interface NodeContext {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly prepareCommand: ExecutionContext['prepareCommand'];
+  readonly options: NodeOptions;
+}
+
+/** Beyond the graces, how long a stop waits for results to be written before it leaves them to the lease's end. */
+const LAST_WRITES_MS = 5_000;
+
+export class Node implements Service {
+  readonly #context: NodeContext;
+  readonly #mirrors: Mirror[];
+  readonly #view: ClusterView;
+  readonly #executions: Executions;
+  readonly #stopped = new AbortController();
+  #life: Incarnation | null = null;
+  #living: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor(context: NodeContext) {
+    const { store, keys, clock, random, log, prepareCommand, options } = context;
+    this.#context = context;
+    const mirrored = { clock, log, random };
+    const main = new Mirror(store, keys.mirrored, { ...mirrored, name: 'schedule' });
+    const workers = new Mirror(store, keys.mirroredWorkers, { ...mirrored, name: 'workers' });
+    this.#mirrors = [main, workers];
+    this.#view = new ClusterView(keys, main, workers, ({ key, problem }) => {
+      log.warn({ key, problem }, 'a value in etcd was not written by etcron or is damaged; it is ignored');
+    });
+    this.#view.onChange(({ jobs }) => this.#reportBrokenJobs(jobs.keys()));
+    this.#executions = new Executions(
+      {
+        ...{ store, keys, clock, random, log, prepareCommand },
+        worker: options.name,
+        killGraceMs: options.killGraceMs,
+        maxCrashes: options.maxCrashes,
+        stopped: this.#stopped.signal,
+      },
+      this.#view,
+      (runId) => this.#life?.roomFreed(runId),
+    );
+  }
+
+  get view(): ClusterView {
+    return this.#view;
+  }
+
+  /** Of the present life; null between two. */
+  get nodeId(): string | null {
+    return this.#life?.nodeId ?? null;
+  }
+
+  isLeader(): boolean {
+    return this.#life?.isLeader() ?? false;
+  }
+
+  /** Claimed and running firings of this process. */
+  get load(): { held: number; running: number; capacity: number } {
+    const { size, running } = this.#executions;
+    return { held: size, running, capacity: this.#context.options.capacity };
+  }
+
+  async start(): Promise<void> {
+    if (this.#stopping) return;
+    try {
+      for (const mirror of this.#mirrors) await mirror.start();
+      if (!this.#isStopped()) await this.#begin();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Drains; see the header. `graceMs` overrides the configured grace for running commands. */
+  stop(graceMs: number = this.#context.options.drainGraceMs): Promise<void> {
+    return (this.#stopping ??= this.#drain(graceMs));
+  }
+
+  #isStopped(): boolean {
+    return this.#stopping !== null;
+  }
+
+  async #begin(): Promise<void> {
+    const { store, keys, clock, random, log, options } = this.#context;
+    const life = await Incarnation.begin({
+      ...{ store, keys, clock, random, log, options },
+      view: this.#view,
+      executions: this.#executions,
+      onEnded: () => this.#beginAgain(),
+    });
+    this.#life = life;
+    if (this.#isStopped()) await this.#endLife(true);
+  }
+
+  #beginAgain(): void {
+    this.#living ??= this.#rebirth().finally(() => {
+      this.#living = null;
+    });
+  }
+
+  async #rebirth(): Promise<void> {
+    const { clock, random, log } = this.#context;
+    const backoff = new Backoff(200, 5_000, random);
+    await this.#endLife(false);
+    while (!this.#isStopped()) {
+      try {
+        return await this.#begin();
+      } catch (error) {
+        log.debug({ err: messageOf(error) }, 'could not open a new session; trying again');
+        await sleep(clock, backoff.nextMs(), this.#stopped.signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #endLife(revoke: boolean): Promise<void> {
+    const life = this.#life;
+    this.#life = null;
+    await life?.end(revoke);
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    const { log, options } = this.#context;
+    if (this.#life) log.info({ node: this.nodeId, running: this.#executions.running, graceMs }, 'draining');
+    await this.#life?.drain();
+    if (this.#executions.size > 0) await this.#within(graceMs, this.#executions.settled());
+    if (this.#executions.size > 0) {
+      log.warn({ running: this.#executions.running }, 'the grace is over; ending what still runs');
+      for (const execution of this.#executions.all()) execution.shutDown(options.killGraceMs);
+      await this.#within(options.killGraceMs + LAST_WRITES_MS, this.#executions.settled());
+    }
+    this.#stopped.abort(new Error('the node was stopped'));
+    await this.#living;
+    await this.#endLife(true);
+    this.#executions.close();
+    for (const mirror of this.#mirrors) await mirror.stop();
+    if (this.#executions.size === 0) log.info('stopped');
+    else log.error({ left: this.#executions.size }, 'stopped; results that could not be written are left to recovery');
+  }
+
+  /** Resolves when `work` is done, or after `limitMs`. */
+  async #within(limitMs: number, work: Promise<void>): Promise<void> {
+    const timeout = new AbortController();
+    await Promise.race([work, sleep(this.#context.clock, limitMs, timeout.signal).catch(() => undefined)]);
+    timeout.abort(new Error('done'));
+  }
+
+  #reportBrokenJobs(names: Iterable<string>): void {
+    for (const name of names) {
+      const problems = this.#view.jobs.get(name)?.problems ?? [];
+      for (const problem of problems) {
+        this.#context.log.warn({ job: name, ...problem }, 'this job is broken and does not run');
+      }
+    }
+  }
+}

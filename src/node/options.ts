@@ -1,0 +1,46 @@
+/** The settings of a node, with the defaults that `docs/configuration.md` explains. */
+import { DEFAULT_HOUSEKEEPING, type HousekeepingOptions } from '../plan/housekeeping.js';
+
+export interface NodeOptions {
+  /** The worker's name; a restart keeps it. */
+  readonly name: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** How many runs at once. */
+  readonly capacity: number;
+  readonly leaseTtlMs: number;
+  /** How far ahead the leader plans; longer than the lease's TTL and a takeover together. */
+  readonly horizonMs: number;
+  /** How often the leader plans. */
+  readonly strideMs: number;
+  /** How long before the due time a firing is claimed. */
+  readonly claimLeadMs: number;
+  /** How much later the next worker in order tries, when the one before it has not. */
+  readonly staggerMs: number;
+  /** A firing not started this long after its due time goes through the misfire policy. */
+  readonly misfireAfterMs: number;
+  /** After so many attempts that were lost with their worker a firing is given up. */
+  readonly maxCrashes: number;
+  /** SIGTERM → SIGKILL for timeouts and kill requests. */
+  readonly killGraceMs: number;
+  /** How long a drain waits for running commands before it ends them. */
+  readonly drainGraceMs: number;
+  readonly housekeeping: HousekeepingOptions;
+}
+
+export const NODE_DEFAULTS = {
+  labels: {},
+  capacity: 64,
+  leaseTtlMs: 10_000,
+  horizonMs: 15_000,
+  strideMs: 2_000,
+  claimLeadMs: 500,
+  staggerMs: 100,
+  misfireAfterMs: 10_000,
+  maxCrashes: 3,
+  killGraceMs: 10_000,
+  drainGraceMs: 30_000,
+  housekeeping: DEFAULT_HOUSEKEEPING,
+} as const satisfies Partial<NodeOptions>;

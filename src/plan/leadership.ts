@@ -1,0 +1,37 @@
+/** Everything that a node does because it leads, for one term. */
+import type { Term } from '../election/election.js';
+import { Housekeeping, type HousekeepingOptions } from './housekeeping.js';
+import { LeaderWriter } from './leader-writer.js';
+import { Planner, type PlannerContext } from './planner.js';
+
+export interface LeadershipContext extends PlannerContext {
+  readonly housekeeping: HousekeepingOptions;
+}
+
+export class Leadership {
+  readonly #planner: Planner;
+  readonly #housekeeping: Housekeeping;
+  readonly #abort = new AbortController();
+
+  constructor(context: LeadershipContext, term: Term) {
+    this.#planner = new Planner(context, term);
+    // Its writes do not move the cursor, so it needs no cursor revision.
+    const writer = new LeaderWriter({ ...context, signal: this.#abort.signal }, term.createRevision, 0);
+    this.#housekeeping = new Housekeeping({ ...context, options: context.housekeeping, writer });
+  }
+
+  start(): void {
+    this.#planner.start();
+    this.#housekeeping.start();
+  }
+
+  /** Trust came back, or something else calls for a look at the schedule now. */
+  poke(): void {
+    this.#planner.poke();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error('no longer leader'));
+    await Promise.all([this.#planner.stop(), this.#housekeeping.stop()]);
+  }
+}
