@@ -2,12 +2,12 @@
  * Where everything lies in etcd. The names under the prefix are chosen so that what a node mirrors in one watch
  * (cursor, firings, jobs, kill, leader) is one contiguous range, which gives a totally ordered, consistent view.
  */
+import { JOB_NAME_PATTERN } from '../jobs/job-name.js';
 import { prefixRange, type KeyRange } from './store.js';
 
 export const DEFAULT_PREFIX = '/cron';
 
-/** Job names double as etcd key parts, file names and URL parts. */
-export const JOB_NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+export { JOB_NAME_PATTERN };
 
 /** One due time of one job, plus a suffix for firings outside the schedule (`manual-<id>`) or per node. */
 export interface FiringId {

@@ -1,0 +1,12 @@
+export { diffJobs, type DiffOptions, type FieldChange, type JobChange } from './diff.js';
+export type { HistoryLimit, Job, MisfireRule, RetryPolicy } from './job.js';
+export { checkJobName, JOB_NAME_PATTERN } from './job-name.js';
+export { parseJobsFile, type FileJob, type JobsFile, type Place } from './jobs-file.js';
+export { loadJobsFiles, type LoadOptions } from './load-jobs-files.js';
+export { parseJobValue, type JobParse } from './parse-job.js';
+export { printable, quote } from './printable.js';
+export { formatProblem, type Problem } from './problem.js';
+export { renderDiff } from './render-diff.js';
+export { JOB_DEFAULTS, resolveJob } from './resolve.js';
+export { FIELD_NAMES, type JobDefinition } from './schema.js';
+export { serializeDefinition } from './serialize.js';

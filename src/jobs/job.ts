@@ -1,0 +1,55 @@
+/**
+ * One job, fully resolved: every default filled in, every duration in ms, schedule and time zone known to be valid.
+ * What a person writes is a `JobDefinition` (`schema.ts`); the rest of etcron works with this.
+ */
+export interface Job {
+  readonly name: string;
+  /** The schedule expression as it was written. */
+  readonly schedule: string;
+  /** IANA name. */
+  readonly timezone: string;
+  /** A string goes through `/bin/sh -c`; an array is a program and its arguments, without a shell. */
+  readonly command: string | readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** An absolute path, or null for the worker's own choice. */
+  readonly cwd: string | null;
+  /** Per attempt; null is no limit. */
+  readonly timeoutMs: number | null;
+  readonly retries: RetryPolicy;
+  readonly overlap: 'allow' | 'skip';
+  /** How many runs of the job may go on at once; null is no bound. */
+  readonly maxConcurrent: number | null;
+  readonly misfire: MisfireRule;
+  readonly recovery: 'rerun' | 'abandon';
+  readonly paused: boolean;
+  readonly description: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly history: HistoryLimit;
+  /** Changes exactly when the due times change: schedule and time zone. `paused` is separate. */
+  readonly fingerprint: string;
+}
+
+export interface RetryPolicy {
+  /** Attempts in all, the first one included. */
+  readonly attempts: number;
+  /** The wait before the second attempt. */
+  readonly delayMs: number;
+  /** `exponential` doubles the wait from one attempt to the next, up to `maxDelayMs`. */
+  readonly backoff: 'fixed' | 'exponential';
+  readonly maxDelayMs: number;
+}
+
+/** What becomes of due times that were already past when they could first be planned. */
+export interface MisfireRule {
+  readonly policy: 'once' | 'skip' | 'all';
+  /** Due times older than this are missed under every policy. */
+  readonly windowMs: number;
+  /** `all` makes up for at most this many, the newest. */
+  readonly limit: number;
+}
+
+export interface HistoryLimit {
+  /** Run records kept. */
+  readonly limit: number;
+  readonly maxAgeMs: number;
+}

@@ -1,0 +1,107 @@
+/**
+ * The building blocks of the schema, each with messages that continue the sentence "<path> …". A message's second
+ * line, where there is one, is its hint.
+ */
+import { z } from 'zod';
+import { DURATION_HELP, formatDuration, parseDuration } from '../duration.js';
+import { nearest } from '../schedule/nearest.js';
+import { MAX_DURATION_MS } from './limits.js';
+import { describeValue, quote } from './printable.js';
+
+interface RawIssue {
+  readonly input?: unknown;
+}
+
+/** For a value of the wrong kind. */
+export function mustBe(what: string, hint?: (input: unknown) => string | undefined) {
+  return ({ input }: RawIssue): string => {
+    if (input === undefined) return 'is required';
+    const line = hint?.(input);
+    return `must be ${what}, not ${describeValue(input)}${line === undefined ? '' : `\n${line}`}`;
+  };
+}
+
+/** A string that `check` has nothing to say against; `check` gives a message, or null. */
+export function text(what: string, check: (value: string) => string | null, error = mustBe(what)) {
+  return z.string({ error }).superRefine((value, context) => {
+    const message = check(value);
+    if (message !== null) context.addIssue({ code: 'custom', message });
+  });
+}
+
+export function wholeNumber(min: number, max: number) {
+  const error = mustBe(`a whole number from ${min} to ${max}`);
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** One of a few words. */
+export function choice<const Word extends string>(words: readonly Word[]) {
+  return z.enum(words, { error: mustBe(orList(words), (input) => suggestion(input, words)) });
+}
+
+export function yesOrNo() {
+  return z.boolean({
+    error: mustBe('true or false', (input) =>
+      /^(yes|no|on|off|y|n)$/i.test(String(input)) ? 'YAML 1.2 knows true and false only' : undefined,
+    ),
+  });
+}
+
+/** A length of time, kept as it was written. */
+export function duration(minMs: number) {
+  return text(
+    'a duration',
+    (value) => {
+      const ms = parseDuration(value);
+      if (ms === null) return `must be a duration, not ${quote(value)}\n${durationHint(value)}`;
+      if (ms < minMs) return `must be at least ${formatDuration(minMs)}, not ${quote(value)}`;
+      if (ms > MAX_DURATION_MS)
+        return `must be at most ${formatDuration(MAX_DURATION_MS)}, not ${quote(value)}`;
+      return null;
+    },
+    mustBe('a duration', (input) => durationHint(String(input))),
+  );
+}
+
+function durationHint(written: string): string {
+  return /^\s*\d{1,9}\s*$/.test(written) ? `add a unit: "${written.trim()}s"` : DURATION_HELP;
+}
+
+/** A map from names to strings. */
+export function textMap(
+  maxEntries: number,
+  checkName: (name: string) => string | null,
+  checkValue: (value: string) => string | null,
+) {
+  return z
+    .record(text('a name', checkName), text('a string', checkValue), {
+      error: mustBe('a map of names to strings'),
+    })
+    .superRefine((value, context) => {
+      const count = Object.keys(value).length;
+      if (count > maxEntries) {
+        context.addIssue({
+          code: 'custom',
+          message: `has ${count} entries, at most ${maxEntries} are allowed`,
+        });
+      }
+    });
+}
+
+/** A map with the fields of `shape` and no other. */
+export function fields<Shape extends z.core.$ZodShape>(
+  shape: Shape,
+  hint?: (input: unknown) => string | undefined,
+) {
+  return z.strictObject(shape, { error: mustBe('a map', hint) });
+}
+
+function suggestion(input: unknown, words: readonly string[]): string | undefined {
+  const [word] = typeof input === 'string' ? nearest(input, words, 1) : [];
+  return word === undefined ? undefined : `did you mean ${quote(word)}?`;
+}
+
+function orList(words: readonly string[]): string {
+  const quoted = words.map((word) => quote(word));
+  return `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+}
