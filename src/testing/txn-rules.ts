@@ -1,0 +1,95 @@
+/** What etcd accepts as a transaction, and how its compares are judged (checked against etcd 3.4.23). */
+import { MAX_TXN_OPERATIONS, type Compare, type KeyValue, type Operation, type Txn } from '../etcd/store.js';
+import { compareKeys } from './key-space.js';
+import { refused } from './refusals.js';
+
+/** etcd's default `--max-request-bytes`. */
+export const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
+
+/** About what protobuf adds to each compare and operation. */
+const FRAME_BYTES = 8;
+
+/** Throws what etcd refuses before it looks at any key: in both branches, also in the one that would not run. */
+export function checkTxn(txn: Txn): void {
+  const branches = [txn.success, txn.failure ?? []];
+  const longest = Math.max(txn.compare.length, ...branches.map((branch) => branch.length));
+  if (longest > MAX_TXN_OPERATIONS) {
+    throw refused(`too many operations in txn request (${longest}, at most ${MAX_TXN_OPERATIONS})`);
+  }
+  for (const { key } of txn.compare) checkKey(key);
+  for (const branch of branches) {
+    for (const { key } of branch) checkKey(key);
+    checkDuplicates(branch);
+  }
+  const writes = branches.flat().some((operation) => operation.type !== 'get');
+  const bytes = requestBytes(txn);
+  if (writes && bytes > MAX_REQUEST_BYTES) throw refused(`request is too large (${bytes} bytes)`);
+}
+
+export function checkKey(key: string): void {
+  if (key === '') throw refused('key is not provided');
+}
+
+/** One revision can hold one version of a key: two puts, or a put and a delete that covers it, are refused. */
+function checkDuplicates(branch: readonly Operation[]): void {
+  const puts = new Set<string>();
+  const deletes = branch.filter((operation) => operation.type === 'delete');
+  for (const operation of branch) {
+    if (operation.type !== 'put') continue;
+    const { key } = operation;
+    if (puts.has(key) || deletes.some((range) => covers(range, key))) {
+      throw refused(`duplicate key given in txn request (${key})`);
+    }
+    puts.add(key);
+  }
+}
+
+/** Whether `key` lies in the range of an operation or a watch; see `KeySpace.range` for the special ends. */
+export function covers(range: { readonly key: string; readonly end?: string }, key: string): boolean {
+  if (range.end === undefined || range.end === '') return key === range.key;
+  return compareKeys(key, range.key) >= 0 && (range.end === '\0' || compareKeys(key, range.end) < 0);
+}
+
+function requestBytes(txn: Txn): number {
+  let bytes = 0;
+  for (const { key, to } of txn.compare)
+    bytes += FRAME_BYTES + Buffer.byteLength(key) + Buffer.byteLength(String(to));
+  for (const operation of [...txn.success, ...(txn.failure ?? [])]) {
+    bytes += FRAME_BYTES + Buffer.byteLength(operation.key);
+    if (operation.type === 'put') bytes += Buffer.byteLength(operation.value);
+    else bytes += Buffer.byteLength(operation.end ?? '');
+  }
+  return bytes;
+}
+
+/** `kv` is null for a key that does not exist: then every compare of its value fails, `!=` and `=` '' included. */
+export function holds(compare: Compare, kv: KeyValue | null): boolean {
+  const { target, op, to } = compare;
+  switch (target) {
+    case 'create':
+      return matches(op, (kv?.createRevision ?? 0) - Number(to));
+    case 'mod':
+      return matches(op, (kv?.modRevision ?? 0) - Number(to));
+    case 'version':
+      return matches(op, (kv?.version ?? 0) - Number(to));
+    case 'lease': {
+      const difference = BigInt(kv?.leaseId ?? 0) - BigInt(to);
+      return matches(op, difference > 0n ? 1 : difference < 0n ? -1 : 0);
+    }
+    case 'value':
+      return kv !== null && matches(op, Buffer.compare(kv.value, Buffer.from(String(to))));
+  }
+}
+
+function matches(op: Compare['op'], sign: number): boolean {
+  switch (op) {
+    case '=':
+      return sign === 0;
+    case '!=':
+      return sign !== 0;
+    case '<':
+      return sign < 0;
+    case '>':
+      return sign > 0;
+  }
+}
