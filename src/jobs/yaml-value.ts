@@ -19,6 +19,7 @@ export interface YamlValue {
 /** `isText` says at which paths a number or boolean stands for its own text. */
 export function toYamlValue(
   document: YamlDocument,
+  text: YamlText,
   isText: (path: readonly PathSegment[]) => boolean,
 ): YamlValue {
   const anchors = new Map<string, { node: Node; value: unknown }>();
