@@ -18,6 +18,7 @@ export default defineConfig({
           name: 'etcd',
           include: ['test/**/*.etcd.test.ts'],
           exclude: ['test/cluster/**', 'node_modules/**'],
+          globalSetup: ['test/support/global-setup.ts'],
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 120_000,
@@ -27,6 +28,7 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: ['test/cluster/**/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 120_000,
