@@ -17,9 +17,10 @@
  * alone. Every offset change is treated so, whatever its size and cause: Vixie cron takes more than three hours for a
  * correction of the clock, but etcron knows from the zone's data that it is none.
  *
- * Why not cron-parser's own iterator: it applies one rule for both kinds of job in a gap, skips the repeated hour by
- * hour fields and not by instants, and takes tens of microseconds a step. cron-parser stays the reader of the fields;
- * the walk over them is here, in integer arithmetic.
+ * Why not cron-parser's own iterator: in a gap it moves every time on by the gap's length, for wildcard jobs too, and
+ * drops those in a gap of half an hour; it leaves out the second pass of a repeated hour where hours are listed; and a
+ * step takes it hundreds of microseconds or more. cron-parser stays the reader of the fields; the walk over them is
+ * here, in integer arithmetic.
  *
  * Due times lie in the years 1970 to 9999 UTC.
  */

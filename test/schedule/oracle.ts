@@ -33,36 +33,30 @@ function askIntl(zone: string, ms: number): Reading {
   return Date.UTC(part.year!, part.month! - 1, part.day, part.hour, part.minute) / MINUTE;
 }
 
-const hourStarts = new Map<string, Reading>();
-const hours = new Map<string, Reading[]>();
-
-function readingAtHour(zone: string, hour: number): Reading {
-  const key = `${zone} ${hour}`;
-  let reading = hourStarts.get(key);
-  if (reading === undefined) hourStarts.set(key, (reading = askIntl(zone, hour * 60 * MINUTE)));
-  return reading;
-}
+/** Of each zone: the readings of the hours asked for so far. */
+const hoursByZone = new Map<string, Map<number, Reading[]>>();
 
 /** The readings of the 60 minutes of a UTC hour; every one is asked for unless the clock ran evenly through it. */
 function readingsOfHour(zone: string, hour: number): Reading[] {
-  const key = `${zone} ${hour}`;
-  let readings = hours.get(key);
+  let hours = hoursByZone.get(zone);
+  if (hours === undefined) hoursByZone.set(zone, (hours = new Map<number, Reading[]>()));
+  let readings = hours.get(hour);
   if (readings === undefined) {
-    const first = readingAtHour(zone, hour);
-    const isEven = readingAtHour(zone, hour + 1) - first === 60;
+    const first = askIntl(zone, hour * 60 * MINUTE);
+    const isEven = askIntl(zone, (hour + 1) * 60 * MINUTE) - first === 60;
     readings = Array.from({ length: 60 }, (_, i) =>
       isEven ? first + i : askIntl(zone, (hour * 60 + i) * MINUTE),
     );
-    hours.set(key, readings);
+    hours.set(hour, readings);
   }
   return readings;
 }
 
 function readingAt(zone: string, minute: number): Reading {
-  return readingsOfHour(zone, Math.floor(minute / 60))[((minute % 60) + 60) % 60]!;
+  return readingsOfHour(zone, Math.floor(minute / 60))[minute % 60]!;
 }
 
-/** The instants in [fromMs, toMs) at which a zone's clock changes; both on the hour's whole minutes. */
+/** The instants in [fromMs, toMs) at which a zone's clock changes. */
 export function clockChanges(zone: string, fromMs: number, toMs: number): number[] {
   const changes: number[] = [];
   let reading = askIntl(zone, fromMs);
@@ -158,9 +152,10 @@ export function oracleDueTimes(expression: string, zone: string, fromMs: number,
 
   const due = new Set<number>();
   const seen = new Set<Reading>();
-  for (let now = fromMs / MINUTE - LOOK_BACK_MINUTES; now < toMs / MINUTE; now++) {
+  const startMinute = fromMs / MINUTE - LOOK_BACK_MINUTES;
+  let before = readingAt(zone, startMinute - 1);
+  for (let now = startMinute; now < toMs / MINUTE; now++) {
     const reading = readingAt(zone, now);
-    const before = readingAt(zone, now - 1);
     const add = (offsets: number[]): void => {
       if (now >= fromMs / MINUTE) offsets.forEach((offset) => due.add(now * MINUTE + offset * 1000));
     };
@@ -169,6 +164,7 @@ export function oracleDueTimes(expression: string, zone: string, fromMs: number,
     }
     if (matches(reading) && (isWildcard || !seen.has(reading))) add(seconds);
     seen.add(reading);
+    before = reading;
   }
   return [...due].sort((a, b) => a - b);
 }

@@ -116,13 +116,13 @@ function checkWindow(
   const forward: number[] = [];
   for (let due = inside(schedule.next(fromMs - 1)); due !== null; due = inside(schedule.next(due)))
     forward.push(due);
-  expect(forward.map(iso)).toEqual(expected.map(iso));
+  expectSame(forward, expected);
 
   const backward: number[] = [];
   for (let due = inside(schedule.previous(toMs)); due !== null; due = inside(schedule.previous(due))) {
-    backward.unshift(due);
+    backward.push(due);
   }
-  expect(backward.map(iso)).toEqual(expected.map(iso));
+  expectSame(backward.reverse(), expected);
 
   for (const probeMs of probesMs) {
     expect(inside(schedule.next(probeMs))).toBe(expected.find((due) => due > probeMs) ?? null);
@@ -130,8 +130,11 @@ function checkWindow(
   }
 }
 
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
+/** Compares thousands of times at once; words are only made for a difference. */
+function expectSame(actual: number[], expected: number[]): void {
+  if (actual.length === expected.length && actual.every((ms, i) => ms === expected[i])) return;
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  expect(actual.map(iso)).toEqual(expected.map(iso));
 }
 
 describe('due times against the oracle', () => {
@@ -173,7 +176,7 @@ describe('due times against the oracle', () => {
         const fromMs = aroundMs - 20 * DAY_MS;
         checkWindow(`0 30 ${hours} ${days.join(' ')}`, zone, fromMs, fromMs + 49 * DAY_MS, []);
       }),
-      { seed: SEED + 2, numRuns: 20 },
+      { seed: SEED + 2, numRuns: 15 },
     );
   });
 });
