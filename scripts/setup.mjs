@@ -107,24 +107,24 @@ function compile({ name, project, sources, inputs, outDir, outputOf }) {
 
   say(`Compiling ${name} …`);
   mkdirSync(cache, { recursive: true });
-  // The compiler writes only what changed since its last run, and would not miss files that somebody deleted; files of
-  // deleted sources it would leave.
-  const changedOnly = !missing && existsSync(buildInfo) && sameFiles(`${stampFile}.files`, files);
-  if (!changedOnly) {
-    rmSync(outDir, { recursive: true, force: true });
-    rmSync(buildInfo, { force: true });
-  }
+  // The compiler writes only what changed since its last run, and would not miss files that somebody deleted.
+  if (missing) rmSync(buildInfo, { force: true });
   rmSync(stampFile, { force: true });
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   run(process.execPath, [tsc, '-p', project, '--incremental', '--tsBuildInfoFile', buildInfo], () => {
     throw new SetupError(`${name} could not be compiled (see above).`);
   });
-  writeFileSync(`${stampFile}.files`, files.join('\n'));
+  removeOrphans(outDir, new Set(files.map((file) => outputOf(file).replace(/\.ts$/, ''))));
   writeFileSync(stampFile, stamp);
 }
 
-function sameFiles(listFile, files) {
-  return readText(listFile) === files.join('\n');
+/** Deletes what was compiled from sources that are gone. */
+function removeOrphans(outDir, compiled) {
+  for (const file of filesBelow(relative(root, outDir))) {
+    const output = relative(outDir, join(root, file));
+    const source = /^(.*)\.(js|js\.map|d\.ts)$/.exec(output)?.[1];
+    if (source !== undefined && !compiled.has(source)) rmSync(join(outDir, output));
+  }
 }
 
 function hashOf(files) {
