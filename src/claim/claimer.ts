@@ -12,8 +12,9 @@
  *     orphaned         its node's `workers/` key is gone, and with the same lease its lock: `rerun` is raced for again,
  *                      `abandon` and what has crashed too often end `lost`.
  *     waiting, slots   its job runs as often as it may. Overlap is judged once per firing, when its first attempt is due
- *                      (a run that ends in the last half second is no overlap): then it is `skipped`. Later attempts
- *                      wait for a free slot, since they were promised.
+ *                      (a run that ends in the last half second is no overlap): then it is `skipped`. What was promised
+ *                      waits for a free slot instead: later attempts, and the late runs that a misfire policy chose,
+ *                      these in the order of their due times.
  *     ours, not held   a claim in our name that we do not run (its reply was lost and given up on): handed back.
  *
  * A lost reply is resolved by sending the claim again: the second answer shows whose lock it is.
@@ -131,7 +132,9 @@ export class Claimer implements Service {
       const after = view.firings.get(runId);
       if (after) this.#consider(after);
       else this.#forget(runId);
-      if (before && before.value.slot !== null && after?.value.slot !== before.value.slot) this.#slotFreed(before.id.job);
+      const freed = before && before.value.slot !== null && after?.value.slot !== before.value.slot;
+      const overtaken = before?.value.misfire && before.value.node !== after?.value.node;
+      if (freed || overtaken) this.#slotFreed(before.id.job);
     }
     for (const name of changes.jobs.keys()) {
       for (const firing of view.firingsByJob.get(name)?.values() ?? []) this.#consider(firing);
@@ -231,7 +234,7 @@ export class Claimer implements Service {
       this.#waitingForRoom.add(runId);
       return;
     }
-    const slot = this.#freeSlot(firing, job);
+    const slot = this.#isBehindOlderMisfire(firing, job) ? 'none' : this.#freeSlot(firing, job);
     if (slot === 'none') return this.#overlapped(firing, job);
     this.#track(runId, this.#claim(firing, entry, job, slot, orphaned));
   }
@@ -254,10 +257,19 @@ export class Claimer implements Service {
     return 'none';
   }
 
+  #isBehindOlderMisfire(firing: FiringEntry, job: Job): boolean {
+    if (!firing.value.misfire || firing.value.attempt > 0 || job.maxConcurrent === null) return false;
+    for (const other of this.#context.view.firingsByJob.get(job.name)?.values() ?? []) {
+      const { misfire, node, attempt } = other.value;
+      if (misfire && node === null && attempt === 0 && other.id.dueMs < firing.id.dueMs) return true;
+    }
+    return false;
+  }
+
   #overlapped(firing: FiringEntry, job: Job): void {
     const { clock, options } = this.#context;
     const startMs = startTime(firing);
-    if (firing.value.attempt > 0) {
+    if (waitsForSlot(firing)) {
       const waiting = this.#waitingForSlot.get(job.name) ?? new Set();
       this.#waitingForSlot.set(job.name, waiting.add(firing.runId));
     } else if (clock.now() < startMs) {
@@ -313,7 +325,7 @@ export class Claimer implements Service {
     const nowMs = clock.now();
     log.debug({ run: runId, why: loss.why, holder: loss.why === 'held' ? loss.holder?.node : undefined }, 'claim lost');
     if (loss.why === 'slot-taken') {
-      if (firing.value.attempt === 0 && nowMs >= startTime(firing)) return this.#skip(firing, job);
+      if (!waitsForSlot(firing) && nowMs >= startTime(firing)) return this.#skip(firing, job);
       this.#queue.set(runId, Math.max(nowMs + SLOT_RECHECK_MS, startTime(firing)));
       return;
     }
@@ -380,6 +392,11 @@ export class Claimer implements Service {
       });
     this.#underWay.add(tracked);
   }
+}
+
+/** It was promised to run, so that an overlap only delays it. */
+function waitsForSlot(firing: FiringEntry): boolean {
+  return firing.value.attempt > 0 || firing.value.misfire;
 }
 
 /** When the attempt may start: its due time, or the end of the retry delay. */

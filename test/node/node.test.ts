@@ -193,6 +193,8 @@ describe('after a time in which no worker ran', () => {
     expect(lateRuns('skip')).toBe(0);
     expect(lateRuns('few')).toBe(5);
     expect(lateRuns('all')).toBeGreaterThanOrEqual(28);
+    const dues = cluster.processes.filter((one) => one.runId.startsWith('all/')).map((one) => one.dueMs);
+    expect(dues).toEqual([...dues].sort((a, b) => a - b));
     const missed = [...cluster.records('skip').values()].filter((record) => record.outcome === 'missed');
     expect(missed.reduce((sum, record) => sum + (record.missed?.count ?? 0), 0)).toBeGreaterThan(280);
   });
