@@ -1,0 +1,25 @@
+/** Checks what would be published: `node .ci/check-package.mjs <output of npm pack --dry-run --json>`. */
+import { readFileSync } from 'node:fs';
+
+const [packed] = Object.values(JSON.parse(readFileSync(process.argv[2], 'utf8')));
+const files = packed.files.map((file) => file.path);
+
+const wanted = [
+  /^dist\/cli\/main\.js$/,
+  /^docs\/.+\.md$/,
+  /^jobs\.example\.yaml$/,
+  /^LICENSE$/,
+  /^README\.md$/,
+  /^package\.json$/,
+];
+const unwanted = /^(test|bench|scripts|src|\.ci|\.cache)\/|\.test\.|\.tsbuildinfo$|^dist\/(test|bench)\//;
+
+const problems = [
+  ...wanted
+    .filter((pattern) => !files.some((file) => pattern.test(file)))
+    .map((pattern) => `missing: ${pattern.source}`),
+  ...files.filter((file) => unwanted.test(file)).map((file) => `does not belong in it: ${file}`),
+];
+console.log(`${packed.name}-${packed.version}: ${files.length} files, ${packed.unpackedSize} bytes`);
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length > 0 ? 1 : 0;
