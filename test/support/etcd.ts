@@ -116,6 +116,7 @@ export async function startEtcdCluster(
 }
 
 export interface EtcdctlOptions {
+  /** Empty when `args` name them. */
   endpoints: readonly string[];
   env?: Record<string, string>;
   input?: string;
@@ -130,7 +131,7 @@ export async function etcdctl(args: readonly string[], options: EtcdctlOptions):
     env: {
       ...etcdEnvironment(process.env),
       ETCDCTL_API: '3',
-      ETCDCTL_ENDPOINTS: options.endpoints.join(','),
+      ...(options.endpoints.length > 0 && { ETCDCTL_ENDPOINTS: options.endpoints.join(',') }),
       ...options.env,
     },
     timeout: ETCDCTL_TIMEOUT_MS,

@@ -8,7 +8,13 @@ import { decodeRun, type RunRecord } from '../../src/history/run-record.js';
 import { Node } from '../../src/node/node.js';
 import { NODE_DEFAULTS, type NodeOptions } from '../../src/node/options.js';
 import { createRandom, type Random } from '../../src/random.js';
-import type { PreparedCommand, RunEnding, RunningCommand, RunRequest, RunResult } from '../../src/run/executor.js';
+import type {
+  PreparedCommand,
+  RunEnding,
+  RunningCommand,
+  RunRequest,
+  RunResult,
+} from '../../src/run/executor.js';
 import { parseSchedule } from '../../src/schedule/index.js';
 import { silentLogger, type Logger } from '../../src/telemetry/logger.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
@@ -79,7 +85,8 @@ export class MemoryCluster {
   }
 
   async putJob(name: string, definition: Record<string, unknown> | string): Promise<void> {
-    const value = typeof definition === 'string' ? definition : JSON.stringify({ command: 'run 10', ...definition });
+    const value =
+      typeof definition === 'string' ? definition : JSON.stringify({ command: 'run 10', ...definition });
     await this.#admin((store) =>
       store.txn({ compare: [], success: [{ type: 'put', key: this.keys.job(name), value }] }),
     );
@@ -132,7 +139,9 @@ export class MemoryCluster {
       const runId = formatRunId({ job, dueMs: due, suffix: null });
       const own = records.get(runId);
       const ownCounts = own !== undefined && own.missed === null ? 1 : 0;
-      const ranges = ownCounts ? 0 : missed.filter(({ from, through }) => from <= due && due <= through).length;
+      const ranges = ownCounts
+        ? 0
+        : missed.filter(({ from, through }) => from <= due && due <= through).length;
       const total = ownCounts + ranges + (planned.has(runId) ? 1 : 0);
       if (total !== 1) wrong.push(`${runId} is accounted for ${total} times`);
     }
@@ -162,7 +171,8 @@ export class MemoryCluster {
         if (before && (before.endedAtMs === null || before.endedAtMs > next.startedAtMs)) {
           wrong.push(`${runId}: attempts ${before.attempt} and ${next.attempt} ran beside each other`);
         }
-        if (before && before.attempt >= next.attempt) wrong.push(`${runId}: attempt ${next.attempt} ran twice`);
+        if (before && before.attempt >= next.attempt)
+          wrong.push(`${runId}: attempt ${next.attempt} ran twice`);
       }
     }
     return wrong;
@@ -272,7 +282,9 @@ export class MemoryCluster {
         const die = (): void => {
           process.endedAtMs ??= clock.now();
         };
-        const timer = clock.setTimer(Number(durationMs), () => finish({ kind: 'exited', exitCode: Number(exitCode) }));
+        const timer = clock.setTimer(Number(durationMs), () =>
+          finish({ kind: 'exited', exitCode: Number(exitCode) }),
+        );
         alive.processes.add(die);
         return {
           ...{ pid: 1, processGroupId: 1, marker: '', startedAtMs, result },
