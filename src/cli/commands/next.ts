@@ -1,0 +1,30 @@
+import { Command } from 'commander';
+import { contextOf } from '../context.js';
+import { examples } from '../help.js';
+import { integerFlag, timeFlag } from '../parse-flags.js';
+import type { NextOptions } from '../schedule/show-next.js';
+
+export function nextCommand(): Command {
+  return new Command('next')
+    .summary('preview the due times of a schedule')
+    .description(
+      'Say in words what a schedule means, and list its next due times, local and UTC, with what clock changes do to them. Needs no etcd.',
+    )
+    .argument('<schedule>', 'cron expression of 5 or 6 fields, @hourly … @yearly, or "@every 90s"')
+    .option('--tz <zone>', 'IANA time zone', 'UTC')
+    .option('-n, --count <number>', 'how many due times', integerFlag(1, 10_000), 10)
+    .option('--from <time>', 'the first one after this time (default: now)', timeFlag)
+    .addHelpText(
+      'after',
+      examples([
+        ['etcron next "30 2 * * *" --tz Europe/Berlin', 'a nightly job'],
+        ['etcron next "*/15 9-17 * * Mon-Fri" -n 3', 'the next three'],
+        ['etcron next "30 2 * * *" --tz America/New_York --from 2026-03-07', 'across the change of clocks'],
+        ['etcron next "@every 90s" --json', 'for a program'],
+      ]),
+    )
+    .action(async (expression: string, options: NextOptions, command: Command) => {
+      const { showNext } = await import('../schedule/show-next.js');
+      showNext(contextOf(command), expression, options);
+    });
+}

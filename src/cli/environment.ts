@@ -1,0 +1,47 @@
+/** Everything that the command line takes from outside, so that tests run whole commands without a process or an etcd. */
+import type { Clock } from '../clock.js';
+import { systemClock } from '../clock.js';
+import type { Keys } from '../etcd/keys.js';
+import type { Store } from '../etcd/store.js';
+
+/** What is written to: `process.stdout`, or a test's collector. */
+export interface TextSink {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export interface TextSource extends AsyncIterable<Uint8Array> {
+  readonly isTTY?: boolean;
+}
+
+/** An open connection, and where the keys of this cluster lie. */
+export interface Cluster {
+  readonly store: Store;
+  readonly keys: Keys;
+}
+
+/** The options that every command takes, as commander parsed them. */
+export type GlobalOptions = Readonly<Record<string, unknown>> & { readonly json?: boolean };
+
+export interface CliEnvironment {
+  readonly stdin: TextSource;
+  readonly stdout: TextSink;
+  readonly stderr: TextSink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** Connects as flags, environment and config file say, and makes sure that etcd answers. */
+  readonly connect: (options: GlobalOptions) => Promise<Cluster>;
+}
+
+/** The real one. */
+export function processEnvironment(): CliEnvironment {
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    clock: systemClock,
+    connect: async (options) => (await import('./connection.js')).connectCluster(options, process.env),
+  };
+}

@@ -1,0 +1,37 @@
+/** Turns the text of a flag into its value, or says what is wrong with it. */
+import { InvalidArgumentError } from 'commander';
+import { DURATION_HELP, parseDuration } from '../duration.js';
+
+/** For `.option(flags, text, durationFlag)`: ms. */
+export function durationFlag(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null)
+    throw new InvalidArgumentError(`${DURATION_HELP[0]!.toUpperCase()}${DURATION_HELP.slice(1)}.`);
+  return ms;
+}
+
+/** A whole number from `min` to `max`. */
+export function integerFlag(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min && value <= max)) {
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+/** A moment: ISO 8601, in UTC unless it says otherwise, or ms since the epoch. */
+export function timeFlag(text: string): number {
+  const isDateOnlyOrZoned = /^\d{4}-\d\d-\d\d(?:T.*(?:Z|[+-]\d\d:?\d\d))?$/i.test(text);
+  const ms = /^\d{10,15}$/.test(text) ? Number(text) : Date.parse(isDateOnlyOrZoned ? text : `${text}Z`);
+  if (!/^\d/.test(text) || Number.isNaN(ms)) {
+    throw new InvalidArgumentError('Write it as 2026-11-21T14:00:00Z; without a zone it is taken as UTC.');
+  }
+  return ms;
+}
+
+/** For a repeatable flag without a value of its own kind. */
+export function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
