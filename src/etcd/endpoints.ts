@@ -17,7 +17,10 @@ const MIN_SHARE_MS = 100;
 export class Endpoints {
   private index: number;
 
-  constructor(readonly all: readonly Endpoint[]) {
+  constructor(
+    readonly all: readonly Endpoint[],
+    readonly dialDeadlineMs: number,
+  ) {
     // Not all clients on the same member.
     this.index = Math.floor(Math.random() * all.length);
   }
@@ -54,7 +57,7 @@ export class Endpoints {
       let failure: Failure;
       let cause: unknown;
       try {
-        return await attempt(endpoint, { dialMs: shareMs, callMs });
+        return await attempt(endpoint, { dialMs: Math.min(shareMs, this.dialDeadlineMs), callMs });
       } catch (error) {
         failure = error instanceof CallFailed ? error.failure : judge(error);
         cause = error instanceof CallFailed ? error.cause : error;

@@ -127,7 +127,7 @@ const EXPLANATIONS: readonly (readonly [RegExp, string])[] = [
   [/altnames/i, "etcd's certificate is not valid for this host name"],
   [
     /self[- ]signed certificate|unable to (verify|get)/i,
-    "etcd's certificate is not signed by an authority that is trusted here; name the right one as `tls.ca`",
+    "etcd's certificate is not signed by an authority that is trusted here; name the right one as cacert",
   ],
   [
     /certificate required|bad certificate|handshake failure/i,

@@ -48,9 +48,12 @@ export interface EtcdStoreOptions {
   readonly credentials?: Credentials | null;
   /** Of a call that names none; default 3 s. Also for opening a watch. */
   readonly callDeadlineMs?: number;
+  /** Longest wait for one connection before it is given up; default 3 s. */
+  readonly dialDeadlineMs?: number;
 }
 
 export const DEFAULT_CALL_DEADLINE_MS = 3_000;
+export const DEFAULT_DIAL_DEADLINE_MS = 3_000;
 
 export class EtcdStore implements Store {
   private readonly endpoints: Endpoints;
@@ -62,6 +65,7 @@ export class EtcdStore implements Store {
     const credentials = options.credentials ?? null;
     this.endpoints = new Endpoints(
       options.endpoints.map((address) => new Endpoint(address, channel, credentials)),
+      options.dialDeadlineMs ?? DEFAULT_DIAL_DEADLINE_MS,
     );
     this.deadlineMs = options.callDeadlineMs ?? DEFAULT_CALL_DEADLINE_MS;
   }
@@ -148,7 +152,7 @@ export class EtcdStore implements Store {
       await endpoint.unary<IRangeResponse>('KV', 'range', request, times);
     });
     const first = answers[0];
-    if (!first) throw joined('connecting', failures);
+    if (!first) throw unreachable(failures);
     this.endpoints.use(first[0]);
   }
 
@@ -194,6 +198,17 @@ function joined(operation: string, failures: readonly [Endpoint, Failure][]): St
   const main = failures.find(([, failure]) => !failure.elsewhere) ?? failures[0]!;
   const attempts = failures.map(([endpoint, failure]) => [endpoint.address, failure.reason] as const);
   return toStoreError({ operation, write: false }, main[1], attempts);
+}
+
+/** At the start all that keeps an endpoint from answering comes to the same: it is out of reach. */
+function unreachable(failures: readonly [Endpoint, Failure][]): StoreError {
+  return joined(
+    'connecting',
+    failures.map(([endpoint, failure]) => [
+      endpoint,
+      failure.elsewhere ? { ...failure, code: 'ETCRON_ETCD_UNREACHABLE' } : failure,
+    ]),
+  );
 }
 
 function fixedTimes(deadlineMs: number): CallTimes {

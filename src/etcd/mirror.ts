@@ -21,7 +21,7 @@ import { sleep, type Clock } from '../clock.js';
 import { EtcronError, messageOf } from '../errors.js';
 import type { Service } from '../service.js';
 import type { Logger } from '../telemetry/logger.js';
-import { Backoff } from './backoff.js';
+import { Backoff } from '../backoff.js';
 import { listRange, type Listing } from './listing.js';
 import type { KeyRange, KeyValue, Store, Watch, WatchEvent } from './store.js';
 

@@ -28,7 +28,7 @@
 import { sleep, type Clock, type Timer } from '../clock.js';
 import { EtcronError, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
-import { Backoff } from './backoff.js';
+import { Backoff } from '../backoff.js';
 import type { Store } from './store.js';
 
 export interface SessionOptions {

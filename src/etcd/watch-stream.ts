@@ -74,7 +74,10 @@ export class WatchStream implements Watch {
 
   private async open(): Promise<void> {
     const endpoint = this.endpoints.current;
-    const times = { dialMs: this.deadlineMs, callMs: () => this.deadlineMs };
+    const times = {
+      dialMs: Math.min(this.deadlineMs, this.endpoints.dialDeadlineMs),
+      callMs: () => this.deadlineMs,
+    };
     try {
       const metadata = await endpoint.metadata(times);
       const token = metadata.clone();
