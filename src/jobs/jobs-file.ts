@@ -11,7 +11,7 @@ import { describeValue } from './printable.js';
 import { formatPath, type LocalProblem, type Problem } from './problem.js';
 import { resolveJob } from './resolve.js';
 import { FIELD_NAMES, type JobDefinition } from './schema.js';
-import { unknownFieldHint } from './unknown-field.js';
+import { unknownFieldHint } from './did-you-mean.js';
 import { isMap, validateDefaults, validateDefinition } from './validate.js';
 import { readDocument, withoutEchoes, type ReadDocument } from './yaml-document.js';
 import { placeProblem, readYamlText, type YamlDocument, type YamlText } from './yaml-text.js';
@@ -109,10 +109,11 @@ class JobsFileReader {
       }
       return;
     }
+    if (document.problems.some(({ path }) => path[0] === 'jobs' && path.length === 1)) return;
     const isMissing = contents.jobs === undefined || contents.jobs === null;
     const message = `must be a map of jobs by name, not ${describeValue(contents.jobs)}`;
     const wrong = isMissing ? invalid([], NO_JOBS) : invalid(['jobs'], { message });
-    this.#reportAll(withoutEchoes([wrong], document.problems), document);
+    this.#reportAll([wrong], document);
   }
 
   /** Returns what is wrong with the defaults, by paths below them: reported here, not again for each job. */

@@ -6,8 +6,9 @@ import { isMap } from './validate.js';
  * `misfire: { policy: all }`. A field without a value drops the default. Both sides may still be invalid.
  */
 export function mergeDefaults(defaults: unknown, job: unknown): unknown {
+  // A name with nothing below it is a job that says nothing, not a mistake: defaults may say enough.
+  if (job === null) return isMap(defaults) ? defaults : {};
   if (!isMap(defaults)) return job;
-  if (job === null) return defaults;
   if (!isMap(job)) return job;
   const merged: Record<string, unknown> = { ...defaults };
   for (const [name, value] of Object.entries(job)) {

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { DURATION_HELP, formatDuration, parseDuration } from '../duration.js';
-import { nearest } from '../schedule/nearest.js';
+import { wordMeant } from './did-you-mean.js';
 import { MAX_DURATION_MS } from './limits.js';
 import { describeValue, quote } from './printable.js';
 
@@ -97,7 +97,7 @@ export function fields<Shape extends z.core.$ZodShape>(
 }
 
 function suggestion(input: unknown, words: readonly string[]): string | undefined {
-  const [word] = typeof input === 'string' ? nearest(input, words, 1) : [];
+  const word = typeof input === 'string' ? wordMeant(input, words) : undefined;
   return word === undefined ? undefined : `did you mean ${quote(word)}?`;
 }
 

@@ -6,7 +6,7 @@ import { describeValue, quote } from './printable.js';
 import type { LocalProblem, PathSegment } from './problem.js';
 import { FIELD_NAMES, jobDefaultsSchema, jobSchema, type JobDefinition } from './schema.js';
 import { serializeDefinition } from './serialize.js';
-import { unknownFieldHint } from './unknown-field.js';
+import { unknownFieldHint } from './did-you-mean.js';
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -54,18 +54,18 @@ function notAMap(value: unknown, path: PathSegment[]): LocalProblem {
 
 /** A field without a value counts as not written, which is also how a job drops what `defaults:` say. */
 function withoutNulls(value: Values): Values {
-  const kept = Object.entries(value).filter(
-    ([key, field]) => field !== null || !FIELD_NAMES[''].includes(key),
-  );
+  const written = keepWritten(value, FIELD_NAMES['']);
+  for (const [key, field] of Object.entries(written)) {
+    if (key !== '' && isMap(field) && Object.hasOwn(FIELD_NAMES, key)) {
+      written[key] = keepWritten(field, FIELD_NAMES[key as keyof typeof FIELD_NAMES]);
+    }
+  }
+  return written;
+}
+
+function keepWritten(value: Values, known: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
-    kept.map(([key, field]) => {
-      const known = key in FIELD_NAMES && key !== '' ? FIELD_NAMES[key as keyof typeof FIELD_NAMES] : null;
-      if (known === null || !isMap(field)) return [key, field];
-      return [
-        key,
-        Object.fromEntries(Object.entries(field).filter(([name, v]) => v !== null || !known.includes(name))),
-      ];
-    }),
+    Object.entries(value).filter(([key, field]) => field !== null || !known.includes(key)),
   );
 }
 
