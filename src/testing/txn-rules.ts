@@ -33,7 +33,8 @@ export function checkKey(key: string): void {
 /** One revision can hold one version of a key: two puts, or a put and a delete that covers it, are refused. */
 function checkDuplicates(branch: readonly Operation[]): void {
   const puts = new Set<string>();
-  const deletes = branch.filter((operation) => operation.type === 'delete');
+  // etcd overlooks deletes without an upper end here: those may go together with puts of the same keys.
+  const deletes = branch.filter((operation) => operation.type === 'delete' && operation.end !== '\0');
   for (const operation of branch) {
     if (operation.type !== 'put') continue;
     const { key } = operation;
