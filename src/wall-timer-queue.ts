@@ -87,6 +87,7 @@ export class WallTimerQueue {
 
   /** Moved and deleted appointments stay in the heap until they come to its top. */
   #dropStale(): void {
-    for (let top = this.#heap.peek(); top && this.#current.get(top.key) !== top; top = this.#heap.peek()) this.#heap.pop();
+    for (let top = this.#heap.peek(); top && this.#current.get(top.key) !== top; top = this.#heap.peek())
+      this.#heap.pop();
   }
 }

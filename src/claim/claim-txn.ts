@@ -91,15 +91,21 @@ export function prepareClaim(keys: Keys, request: ClaimRequest): PreparedClaim {
     },
     interpret(result) {
       if (result.succeeded) return won(result.revision);
-      const [lockKv, firingKv, slotKv] = result.results.map((one) => (one.type === 'get' ? one.kvs[0] : undefined));
+      const [lockKv, firingKv, slotKv] = result.results.map((one) =>
+        one.type === 'get' ? one.kvs[0] : undefined,
+      );
       if (lockKv) {
         const holder = decodeRecord(lockRecordSchema, lockKv);
         if (!holder.ok) return { won: false, why: 'held', holder: null };
-        const ours = holder.value.node === nodeId && holder.value.attempt === firing.attempt && lockKv.leaseId === leaseId;
+        const ours =
+          holder.value.node === nodeId &&
+          holder.value.attempt === firing.attempt &&
+          lockKv.leaseId === leaseId;
         if (ours && isOurFiring(firingKv, nodeId, firing.attempt)) return won(lockKv.createRevision);
         return { won: false, why: 'held', holder: holder.value };
       }
-      if (firingKv?.modRevision === request.firingRevision && slotKv) return { won: false, why: 'slot-taken' };
+      if (firingKv?.modRevision === request.firingRevision && slotKv)
+        return { won: false, why: 'slot-taken' };
       return { won: false, why: 'changed' };
     },
   };

@@ -143,9 +143,14 @@ export class Claimer implements Service {
 
   /** True when the set of workers that take firings changed. */
   #rankWorkers(): boolean {
-    const active = [...this.#context.view.workers.values()].filter((worker) => worker.value.state === 'active');
+    const active = [...this.#context.view.workers.values()].filter(
+      (worker) => worker.value.state === 'active',
+    );
     const ids = active.map((worker) => worker.nodeId).sort();
-    if (ids.length === this.#candidates.length && ids.every((id, index) => id === this.#candidates[index]!.nodeId)) {
+    if (
+      ids.length === this.#candidates.length &&
+      ids.every((id, index) => id === this.#candidates[index]!.nodeId)
+    ) {
       return false;
     }
     this.#candidates = ids.map((nodeId) => ({ nodeId, hash: hashText(nodeId) }));
@@ -226,7 +231,9 @@ export class Claimer implements Service {
       const crashes = firing.value.crashes + 1;
       const abandon = job.recovery === 'abandon';
       if (abandon || crashes >= options.maxCrashes) {
-        const reason = abandon ? 'its worker died; recovery: abandon' : `given up after ${crashes} lost attempts`;
+        const reason = abandon
+          ? 'its worker died; recovery: abandon'
+          : `given up after ${crashes} lost attempts`;
         return this.#track(runId, this.#settle(firing, 'lost', reason, crashes));
       }
     }
@@ -250,7 +257,8 @@ export class Claimer implements Service {
     const taken = new Set<number>();
     for (const other of view.firingsByJob.get(job.name)?.values() ?? []) {
       const { slot, node } = other.value;
-      if (other.runId !== firing.runId && slot !== null && node !== null && view.workers.has(node)) taken.add(slot);
+      if (other.runId !== firing.runId && slot !== null && node !== null && view.workers.has(node))
+        taken.add(slot);
     }
     for (const one of this.#claimedSlots.values()) if (one.job === job.name) taken.add(one.slot);
     for (let slot = 0; slot < job.maxConcurrent; slot += 1) if (!taken.has(slot)) return slot;
@@ -282,15 +290,29 @@ export class Claimer implements Service {
   #skip(firing: FiringEntry, job: Job): Promise<void> {
     const running = this.#runningBeside(firing).join(', ') || 'another run';
     const slots = Array.from({ length: job.maxConcurrent ?? 0 }, (_, index) => index);
-    return this.#settle(firing, 'skipped', `overlap: ${running} was still running`, firing.value.crashes, slots);
+    return this.#settle(
+      firing,
+      'skipped',
+      `overlap: ${running} was still running`,
+      firing.value.crashes,
+      slots,
+    );
   }
 
   #runningBeside(firing: FiringEntry): string[] {
     const others = this.#context.view.firingsByJob.get(firing.id.job)?.values() ?? [];
-    return [...others].filter((other) => other.value.node !== null && other.runId !== firing.runId).map((one) => one.runId);
+    return [...others]
+      .filter((other) => other.value.node !== null && other.runId !== firing.runId)
+      .map((one) => one.runId);
   }
 
-  async #claim(firing: FiringEntry, entry: JobEntry, job: Job, slot: number | null, afterCrash: boolean): Promise<void> {
+  async #claim(
+    firing: FiringEntry,
+    entry: JobEntry,
+    job: Job,
+    slot: number | null,
+    afterCrash: boolean,
+  ): Promise<void> {
     const { keys, clock, random, submit, nodeId, worker, leaseId, onClaimed } = this.#context;
     const { runId } = firing;
     const prepared = prepareClaim(keys, {
@@ -305,7 +327,9 @@ export class Claimer implements Service {
     if (slot !== null) this.#claimedSlots.set(runId, { job: job.name, slot });
     let result: ClaimResult;
     try {
-      result = prepared.interpret(await persist(submit, prepared.txn, { clock, random, signal: this.#abort.signal }));
+      result = prepared.interpret(
+        await persist(submit, prepared.txn, { clock, random, signal: this.#abort.signal }),
+      );
     } finally {
       this.#claiming -= 1;
       this.#claimedSlots.delete(runId);
@@ -323,7 +347,10 @@ export class Claimer implements Service {
     const { view, clock, log } = this.#context;
     const { runId } = firing;
     const nowMs = clock.now();
-    log.debug({ run: runId, why: loss.why, holder: loss.why === 'held' ? loss.holder?.node : undefined }, 'claim lost');
+    log.debug(
+      { run: runId, why: loss.why, holder: loss.why === 'held' ? loss.holder?.node : undefined },
+      'claim lost',
+    );
     if (loss.why === 'slot-taken') {
       if (!waitsForSlot(firing) && nowMs >= startTime(firing)) return this.#skip(firing, job);
       this.#queue.set(runId, Math.max(nowMs + SLOT_RECHECK_MS, startTime(firing)));
@@ -357,7 +384,8 @@ export class Claimer implements Service {
     const result = await persist(submit, txn, { clock, random, signal: this.#abort.signal });
     const due = new Date(firing.id.dueMs).toISOString();
     if (result.succeeded) log.warn({ job: firing.id.job, due, outcome, reason }, 'ended without a run');
-    else if (view.firings.get(firing.runId) === firing) this.#queue.set(firing.runId, clock.now() + SLOT_RECHECK_MS);
+    else if (view.firings.get(firing.runId) === firing)
+      this.#queue.set(firing.runId, clock.now() + SLOT_RECHECK_MS);
   }
 
   /** The lock stands in our name, under our living lease, and nothing of ours runs it. */

@@ -23,7 +23,13 @@ import type { Logger } from '../telemetry/logger.js';
 import type { FiringRecord } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
 import type { Claim } from './claim-txn.js';
-import { prepareEnd, prepareHandBack, prepareVoid, type HeldClaim, type PreparedFinish } from './finish-txn.js';
+import {
+  prepareEnd,
+  prepareHandBack,
+  prepareVoid,
+  type HeldClaim,
+  type PreparedFinish,
+} from './finish-txn.js';
 import { amendLost } from './late-result.js';
 import { persist } from './persist.js';
 
@@ -78,7 +84,12 @@ export class Execution {
       this.#resolveDone = resolve;
     });
     const due = new Date(claim.id.dueMs).toISOString();
-    this.#log = context.log.child({ job: claim.id.job, due, node: context.nodeId, attempt: claim.firing.attempt });
+    this.#log = context.log.child({
+      job: claim.id.job,
+      due,
+      node: context.nodeId,
+      attempt: claim.firing.attempt,
+    });
     this.#startAtMs = Math.max(claim.id.dueMs, claim.firing.notBefore ?? -Infinity);
     this.#prepared = context.prepareCommand(
       {
@@ -146,7 +157,10 @@ export class Execution {
   killRequested(by: string, why: string): void {
     if (this.#state === 'waiting') {
       this.#state = 'finishing';
-      void this.#finish(prepareEnd(this.#keys, this.#held, this.#record('killed', `by ${by}: ${why}`, null)), 'killed');
+      void this.#finish(
+        prepareEnd(this.#keys, this.#held, this.#record('killed', `by ${by}: ${why}`, null)),
+        'killed',
+      );
     } else this.#command?.kill('kill-request' satisfies StopReason);
   }
 
@@ -193,7 +207,12 @@ export class Execution {
     const stop = ending.kind === 'killed' ? (ending.reason as StopReason) : null;
     const { outcome, reason } = judge(result);
     const record = this.#record(outcome, reason, result);
-    const facts = { outcome, exitCode: record.exitCode, signal: record.signal, durationMs: record.durationMs };
+    const facts = {
+      outcome,
+      exitCode: record.exitCode,
+      signal: record.signal,
+      durationMs: record.durationMs,
+    };
     if (stop === 'trust-lost') return this.#afterCrash(record);
     if (stop === 'shutdown' && this.job.recovery === 'rerun') {
       this.#log.info(facts, 'ended by the shutdown of this worker; another one goes on');
@@ -203,9 +222,15 @@ export class Execution {
     if (delayMs !== null) {
       this.#log.warn({ ...facts, reason, retryInMs: delayMs }, 'attempt failed; it will be tried again');
       const notBefore = this.#context.clock.now() + delayMs;
-      return this.#finish(prepareHandBack(this.#keys, this.#held, { ...this.#freed(), notBefore }), 'to be retried');
+      return this.#finish(
+        prepareHandBack(this.#keys, this.#held, { ...this.#freed(), notBefore }),
+        'to be retried',
+      );
     }
-    this.#log[outcome === 'succeeded' ? 'info' : 'warn']({ ...facts, reason, latenessMs: record.latenessMs }, 'finished');
+    this.#log[outcome === 'succeeded' ? 'info' : 'warn'](
+      { ...facts, reason, latenessMs: record.latenessMs },
+      'finished',
+    );
     return this.#finish(prepareEnd(this.#keys, this.#held, record), outcome, record);
   }
 
@@ -214,10 +239,18 @@ export class Execution {
     this.#log.warn('killed: the lease could not be renewed in time');
     const crashes = this.claim.firing.crashes + 1;
     if (crashes >= this.#context.maxCrashes) {
-      const lost = { ...record, outcome: 'lost' as const, crashes, reason: `given up after ${crashes} lost attempts` };
+      const lost = {
+        ...record,
+        outcome: 'lost' as const,
+        crashes,
+        reason: `given up after ${crashes} lost attempts`,
+      };
       return this.#finish(prepareEnd(this.#keys, this.#held, lost), 'lost');
     }
-    return this.#finish(prepareHandBack(this.#keys, this.#held, { ...this.#freed(), crashes }), 'handed back');
+    return this.#finish(
+      prepareHandBack(this.#keys, this.#held, { ...this.#freed(), crashes }),
+      'handed back',
+    );
   }
 
   #retryDelay(): number | null {
@@ -271,7 +304,11 @@ export class Execution {
       this.#finished();
     }
     if (record && this.job.recovery === 'abandon') {
-      await amendLost({ store, keys: this.#keys, clock, random, signal: stopped, log: this.#log }, this.claim, record);
+      await amendLost(
+        { store, keys: this.#keys, clock, random, signal: stopped, log: this.#log },
+        this.claim,
+        record,
+      );
     }
   }
 
@@ -308,7 +345,9 @@ function judge({ ending }: RunResult): { outcome: Outcome; reason: string | null
     case 'killed':
       return { outcome: 'killed', reason: ending.reason };
     case 'start-failed':
-      return { outcome: 'failed', reason: ending.hint ? `${ending.message}; ${ending.hint}` : ending.message };
+      return {
+        outcome: 'failed',
+        reason: ending.hint ? `${ending.message}; ${ending.hint}` : ending.message,
+      };
   }
 }
-

@@ -44,12 +44,24 @@ export function prepareEnd(keys: Keys, claim: HeldClaim, record: RunRecord): Pre
 export function prepareHandBack(keys: Keys, claim: HeldClaim, firing: FiringRecord): PreparedFinish {
   const key = keys.firing(claim.id);
   const text = encodeFiring(firing);
-  return prepare(keys, claim, [...release(keys, claim), put(key, text)], key, (kv) => kv.value.toString('utf8') === text);
+  return prepare(
+    keys,
+    claim,
+    [...release(keys, claim), put(key, text)],
+    key,
+    (kv) => kv.value.toString('utf8') === text,
+  );
 }
 
 /** Takes away a claimed firing that never started and that its job does not ask for any more. */
 export function prepareVoid(keys: Keys, claim: HeldClaim): PreparedFinish {
-  return prepare(keys, claim, [...release(keys, claim), del(keys.firing(claim.id))], keys.firing(claim.id), () => false);
+  return prepare(
+    keys,
+    claim,
+    [...release(keys, claim), del(keys.firing(claim.id))],
+    keys.firing(claim.id),
+    () => false,
+  );
 }
 
 function prepare(

@@ -60,7 +60,10 @@ async function tryAmend({ store, keys }: AmendContext, claim: Claim, late: RunRe
       ...{ startedAt, latenessMs, stdout, stderr },
       late: { outcome: late.outcome, exitCode, signal, endedAt, durationMs },
     };
-    const result = await store.txn({ compare: [modifiedAt(key, kv.modRevision)], success: [put(key, encodeRun(amended))] });
+    const result = await store.txn({
+      compare: [modifiedAt(key, kv.modRevision)],
+      success: [put(key, encodeRun(amended))],
+    });
     return result.succeeded;
   } catch (error) {
     if (error instanceof StoreError && error.transient) return false;

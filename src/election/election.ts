@@ -122,7 +122,10 @@ export class Election implements Service {
     if (term === null) return;
     this.#depose('resigned');
     try {
-      await store.txn({ compare: [createdAt(keys.leader, term.createRevision)], success: [del(keys.leader)] });
+      await store.txn({
+        compare: [createdAt(keys.leader, term.createRevision)],
+        success: [del(keys.leader)],
+      });
     } catch (error) {
       log.warn({ err: messageOf(error) }, 'could not resign; the office ends with the lease');
     }
@@ -167,7 +170,8 @@ export class Election implements Service {
         });
         if (result.succeeded) return this.#elect({ createRevision: result.revision, campaignedAtMs });
         const holder = result.results[0]?.type === 'get' ? result.results[0].kvs[0] : undefined;
-        if (holder && this.#isOurs(holder)) return this.#elect({ createRevision: holder.createRevision, campaignedAtMs });
+        if (holder && this.#isOurs(holder))
+          return this.#elect({ createRevision: holder.createRevision, campaignedAtMs });
         if (holder) return;
       } catch (error) {
         log.debug({ err: messageOf(error) }, 'a campaign got no answer; trying again');

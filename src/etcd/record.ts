@@ -7,7 +7,8 @@
 import { z } from 'zod';
 import type { KeyValue } from './store.js';
 
-export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+export type Decoded<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
 
 /** ISO text in etcd ↔ ms since the epoch in code. */
 export const isoTime = z.codec(z.iso.datetime({ precision: 3 }), z.number().int(), {
@@ -19,8 +20,12 @@ export const isoTime = z.codec(z.iso.datetime({ precision: 3 }), z.number().int(
 const MAX_RECORD_BYTES = 1024 * 1024;
 
 /** Decodes one value; says in one line what is wrong with it otherwise. */
-export function decodeRecord<S extends z.ZodType>(schema: S, kv: Pick<KeyValue, 'value'>): Decoded<z.output<S>> {
-  if (kv.value.length > MAX_RECORD_BYTES) return { ok: false, problem: `${kv.value.length} bytes are too many` };
+export function decodeRecord<S extends z.ZodType>(
+  schema: S,
+  kv: Pick<KeyValue, 'value'>,
+): Decoded<z.output<S>> {
+  if (kv.value.length > MAX_RECORD_BYTES)
+    return { ok: false, problem: `${kv.value.length} bytes are too many` };
   let json: unknown;
   try {
     json = JSON.parse(kv.value.toString('utf8'));

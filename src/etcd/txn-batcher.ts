@@ -51,7 +51,9 @@ export class TxnBatcher {
    */
   submit(txn: Txn): Promise<TxnResult> {
     return new Promise((resolve, reject) => {
-      const writes = txn.success.filter((operation) => operation.type !== 'get').map((operation) => operation.key);
+      const writes = txn.success
+        .filter((operation) => operation.type !== 'get')
+        .map((operation) => operation.key);
       this.#queue.push({ txn, writes, bytes: sizeOf(txn), resolve, reject });
       this.#scheduleFlush();
     });
@@ -78,7 +80,8 @@ export class TxnBatcher {
       compares += next.txn.compare.length;
       successes += next.txn.success.length;
       bytes += next.bytes;
-      const fits = compares <= MAX_TXN_OPERATIONS && successes <= MAX_TXN_OPERATIONS && bytes <= this.#maxBytes;
+      const fits =
+        compares <= MAX_TXN_OPERATIONS && successes <= MAX_TXN_OPERATIONS && bytes <= this.#maxBytes;
       // etcd refuses a transaction that writes a key twice.
       const clashes = next.writes.some((key) => writes.has(key));
       if (group.length > 0 && (!fits || clashes)) break;

@@ -66,7 +66,10 @@ export const runRecordSchema = z.object({
     .nullable()
     .default(null),
   /** For `lost`: how the process ended that outlived its lease, when it could still tell. */
-  late: z.object({ outcome: z.enum(OUTCOMES), ...endingFields }).nullable().default(null),
+  late: z
+    .object({ outcome: z.enum(OUTCOMES), ...endingFields })
+    .nullable()
+    .default(null),
   recordedAt: isoTime,
 });
 

@@ -77,14 +77,15 @@ export class Incarnation {
             ...base,
             options,
             housekeeping: options.housekeeping,
-            isLeader: () => this.#election.isLeader() && this.#election.term?.createRevision === term.createRevision,
+            isLeader: () =>
+              this.#election.isLeader() && this.#election.term?.createRevision === term.createRevision,
             onFenced: () => this.#election.reportFenced(),
           },
           term,
         );
         this.#leadership.start();
       },
-      onDeposed: () => this.#stopLeadership(),
+      onDeposed: () => this.#stopLeadershipSoon(),
     });
     this.#claimer = new Claimer({
       ...base,
@@ -166,7 +167,8 @@ export class Incarnation {
       }),
       session.onEnded(() => {
         this.#ended.abort(new Error('the lease is gone'));
-        for (const execution of executions.all()) if (execution.nodeId === this.nodeId) execution.sessionEnded();
+        for (const execution of executions.all())
+          if (execution.nodeId === this.nodeId) execution.sessionEnded();
         onEnded();
       }),
       view.onChange((changes) => this.#onView(changes)),
@@ -180,9 +182,15 @@ export class Incarnation {
   #onView(changes: ViewChanges): void {
     if (changes.leader) this.#election.poke();
     // Somebody deleted our key by hand, while our lease and our locks stand.
-    if (changes.workers.has(this.nodeId) && !this.#context.view.workers.has(this.nodeId) && this.#session.isTrusted()) {
+    if (
+      changes.workers.has(this.nodeId) &&
+      !this.#context.view.workers.has(this.nodeId) &&
+      this.#session.isTrusted()
+    ) {
       this.#log.warn('our worker key was removed or broken; putting it back');
-      void this.#register().catch((error: unknown) => this.#log.warn({ err: messageOf(error) }, 'could not register'));
+      void this.#register().catch((error: unknown) =>
+        this.#log.warn({ err: messageOf(error) }, 'could not register'),
+      );
     }
   }
 
@@ -212,7 +220,10 @@ export class Incarnation {
   #stopLeadershipSoon(): void {
     const leadership = this.#leadership;
     this.#leadership = null;
-    if (leadership) this.#stoppingLeadership = Promise.all([this.#stoppingLeadership, leadership.stop()]).then(() => undefined);
+    if (leadership)
+      this.#stoppingLeadership = Promise.all([this.#stoppingLeadership, leadership.stop()]).then(
+        () => undefined,
+      );
   }
 
   #stopLeadership(): Promise<void> {

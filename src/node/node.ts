@@ -160,7 +160,11 @@ export class Node implements Service {
     this.#executions.close();
     for (const mirror of this.#mirrors) await mirror.stop();
     if (this.#executions.size === 0) log.info('stopped');
-    else log.error({ left: this.#executions.size }, 'stopped; results that could not be written are left to recovery');
+    else
+      log.error(
+        { left: this.#executions.size },
+        'stopped; results that could not be written are left to recovery',
+      );
   }
 
   /** Resolves when `work` is done, or after `limitMs`. */

@@ -87,7 +87,8 @@ export class Housekeeping {
       try {
         await this.bite();
       } catch (error) {
-        if (!(error instanceof NotLeaderError)) log.warn({ err: messageOf(error) }, 'housekeeping failed; trying again');
+        if (!(error instanceof NotLeaderError))
+          log.warn({ err: messageOf(error) }, 'housekeeping failed; trying again');
       }
       await sleep(clock, options.intervalMs, this.#abort.signal).catch(() => undefined);
     }
@@ -95,7 +96,9 @@ export class Housekeeping {
 
   async #endOrphans(): Promise<void> {
     const { view, keys, clock, log, writer } = this.#context;
-    const orphans = [...view.firings.values()].filter((firing) => !view.jobs.has(firing.id.job) && this.#mayEnd(firing));
+    const orphans = [...view.firings.values()].filter(
+      (firing) => !view.jobs.has(firing.id.job) && this.#mayEnd(firing),
+    );
     for (const firing of orphans.slice(0, MAX_PER_TXN)) {
       const record = {
         ...emptyRecord('cancelled', 'the job was deleted', clock.now()),
@@ -106,10 +109,15 @@ export class Housekeeping {
       };
       const key = keys.firing(firing.id);
       const result = await writer.commit({
-        compare: [modifiedAt(key, firing.modRevision), absent(keys.lock(firing.id)), absent(keys.job(firing.id.job))],
+        compare: [
+          modifiedAt(key, firing.modRevision),
+          absent(keys.lock(firing.id)),
+          absent(keys.job(firing.id.job)),
+        ],
         operations: [del(key), put(keys.run(firing.id), encodeRun(record))],
       });
-      if (result.committed) log.info({ job: firing.id.job, run: firing.runId }, 'cancelled: the job was deleted');
+      if (result.committed)
+        log.info({ job: firing.id.job, run: firing.runId }, 'cancelled: the job was deleted');
     }
   }
 
@@ -124,7 +132,8 @@ export class Housekeeping {
     const { view, keys, clock, options, writer } = this.#context;
     for (const [runId, kill] of view.kills) {
       const id = parseRunId(runId);
-      if (id === null || view.firings.has(runId) || clock.now() - kill.value.at < options.minRecordAgeMs) continue;
+      if (id === null || view.firings.has(runId) || clock.now() - kill.value.at < options.minRecordAgeMs)
+        continue;
       const key = keys.kill(id);
       await writer.commit({ compare: [modifiedAt(key, kill.modRevision)], operations: [del(key)] });
     }
@@ -133,7 +142,10 @@ export class Housekeeping {
   async #prunePage(): Promise<void> {
     const { store, keys, options } = this.#context;
     const end = `${keys.runs.slice(0, -1)}0`;
-    const page = await store.range({ start: this.#position, end }, { limit: options.pageSize, keysOnly: true });
+    const page = await store.range(
+      { start: this.#position, end },
+      { limit: options.pageSize, keysOnly: true },
+    );
     for (const kv of page.kvs) await this.#visit(kv);
     const last = page.kvs.at(-1);
     if (page.more && last) {
@@ -170,7 +182,9 @@ export class Housekeeping {
       return ageMs > maxAgeMs || index < recordKeys.length - limit;
     });
     for (let index = 0; index < surplus.length; index += MAX_PER_TXN * 3) {
-      await writer.commit({ operations: surplus.slice(index, index + MAX_PER_TXN * 3).map((key) => del(key)) });
+      await writer.commit({
+        operations: surplus.slice(index, index + MAX_PER_TXN * 3).map((key) => del(key)),
+      });
     }
     if (surplus.length > 0) log.debug({ job: name, records: surplus.length }, 'pruned the history');
   }

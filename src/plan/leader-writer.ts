@@ -75,7 +75,10 @@ export class LeaderWriter {
         ...(cursorText === undefined ? [] : [modifiedAt(keys.cursor, this.#cursorRevision)]),
         ...(write.compare ?? []),
       ],
-      success: [...(write.operations ?? []), ...(cursorText === undefined ? [] : [put(keys.cursor, cursorText)])],
+      success: [
+        ...(write.operations ?? []),
+        ...(cursorText === undefined ? [] : [put(keys.cursor, cursorText)]),
+      ],
       failure: [get(keys.leader), get(keys.cursor)],
     };
     const backoff = new Backoff(50, 1_000, random);
@@ -114,7 +117,8 @@ export class LeaderWriter {
       throw new NotLeaderError('deposed');
     }
     if (cursorText !== undefined && (cursor?.modRevision ?? 0) !== this.#cursorRevision) {
-      if (cursor?.value.toString('utf8') !== cursorText) throw new CursorChangedError('the cursor was changed');
+      if (cursor?.value.toString('utf8') !== cursorText)
+        throw new CursorChangedError('the cursor was changed');
       this.#moved(cursor.modRevision, sentAtMs);
       return { committed: true, revision: cursor.modRevision };
     }

@@ -41,7 +41,11 @@ export function decideMisfires(input: MisfireInput): MisfireDecision {
   const maxRuns = policy.policy === 'skip' ? 0 : policy.policy === 'once' ? 1 : policy.limit;
   const oldest = nowMs - policy.windowMs;
   const run: number[] = [];
-  for (let index = dues.length - 1; index >= 0 && run.length < maxRuns && dues[index]! >= oldest; index -= 1) {
+  for (
+    let index = dues.length - 1;
+    index >= 0 && run.length < maxRuns && dues[index]! >= oldest;
+    index -= 1
+  ) {
     run.push(dues[index]!);
   }
   return { run: run.reverse(), missed: dues.slice(0, dues.length - run.length), atLeast };

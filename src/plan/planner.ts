@@ -43,7 +43,14 @@ import { encodeFiring, plannedFiring } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
 import { readCoverage } from './coverage.js';
 import { Heap } from '../heap.js';
-import { CursorChangedError, LeaderWriter, NotLeaderError, ROOM_IN_TXN, type CommitResult, type Write } from './leader-writer.js';
+import {
+  CursorChangedError,
+  LeaderWriter,
+  NotLeaderError,
+  ROOM_IN_TXN,
+  type CommitResult,
+  type Write,
+} from './leader-writer.js';
 import { decideMisfires } from './misfire.js';
 import { before, isBehind, lastDueWithin, nextAfter, type Occurrence, type Position } from './order.js';
 
@@ -177,7 +184,8 @@ export class Planner {
       return;
     }
     // The planned firings stay right when only the command (or anything but the schedule) changed.
-    const sameSchedule = old && now && old.plannedFingerprint !== null && old.plannedFingerprint === now.plannedFingerprint;
+    const sameSchedule =
+      old && now && old.plannedFingerprint !== null && old.plannedFingerprint === now.plannedFingerprint;
     if (!sameSchedule) this.#dirty.set(name, change);
   }
 
@@ -206,7 +214,10 @@ export class Planner {
     this.#dirty.clear();
     this.#generations.clear();
     let { cursor } = view;
-    if (cursor.state === 'present' && cursor.value.plannedThrough.due > nowMs + options.horizonMs + IMPLAUSIBLE_AHEAD_MS) {
+    if (
+      cursor.state === 'present' &&
+      cursor.value.plannedThrough.due > nowMs + options.horizonMs + IMPLAUSIBLE_AHEAD_MS
+    ) {
       log.error({ cursor: cursor.value }, 'the cursor lies too far in the future; planning again without it');
       cursor = { ...cursor, state: 'broken', problem: 'too far in the future' };
     }
@@ -233,7 +244,11 @@ export class Planner {
     }
     this.#needsInit = false;
     log.info(
-      { jobs: view.jobs.size, changed: this.#dirty.size, plannedThrough: new Date(this.#position.due).toISOString() },
+      {
+        jobs: view.jobs.size,
+        changed: this.#dirty.size,
+        plannedThrough: new Date(this.#position.due).toISOString(),
+      },
       'planning from the cursor',
     );
   }
@@ -261,7 +276,12 @@ export class Planner {
   }
 
   /** Voids what the old schedule planned and plans what the new one asks for, up to the position. */
-  async #replan(name: string, entry: JobEntry | undefined, fromMs: number, overdueThroughMs: number): Promise<CommitResult> {
+  async #replan(
+    name: string,
+    entry: JobEntry | undefined,
+    fromMs: number,
+    overdueThroughMs: number,
+  ): Promise<CommitResult> {
     const { view, clock, store, keys } = this.#context;
     const schedule = entry?.schedule ?? null;
     const job = entry?.job ?? null;
@@ -273,11 +293,18 @@ export class Planner {
 
     let guarded: GuardedPut[] = [];
     if (schedule && job) {
-      const kept = new Set(firings.filter((one) => one.id.suffix === null && !voided.includes(one)).map((one) => one.id.dueMs));
-      const dues = occurrences(schedule, Math.max(fromMs, missedThroughMs), throughMs).filter((due) => !kept.has(due));
+      const kept = new Set(
+        firings.filter((one) => one.id.suffix === null && !voided.includes(one)).map((one) => one.id.dueMs),
+      );
+      const dues = occurrences(schedule, Math.max(fromMs, missedThroughMs), throughMs).filter(
+        (due) => !kept.has(due),
+      );
       const past = dues.filter((due) => due <= clock.now());
-      const covered = past.length > 0 ? await readCoverage(store, keys, name, past[0]!, past.at(-1)!) : () => false;
-      guarded = dues.filter((due) => due > clock.now() || !covered(due)).map((dueMs) => ({ dueMs, misfire: false }));
+      const covered =
+        past.length > 0 ? await readCoverage(store, keys, name, past[0]!, past.at(-1)!) : () => false;
+      guarded = dues
+        .filter((due) => due > clock.now() || !covered(due))
+        .map((dueMs) => ({ dueMs, misfire: false }));
     }
     const result = await this.#writeFirings(name, fingerprint, guarded, voided);
     if (!result.committed || !schedule || !job) return result;
@@ -363,10 +390,17 @@ export class Planner {
     throughMs: number,
   ): Promise<CommitResult> {
     const { view, store, keys, clock, log } = this.#context;
-    const firings = [...(view.firingsByJob.get(name)?.values() ?? [])].filter((one) => one.id.suffix === null);
-    const waiting = new Map(firings.filter((one) => isUnstarted(one) && one.id.dueMs <= throughMs).map((one) => [one.id.dueMs, one]));
+    const firings = [...(view.firingsByJob.get(name)?.values() ?? [])].filter(
+      (one) => one.id.suffix === null,
+    );
+    const waiting = new Map(
+      firings
+        .filter((one) => isUnstarted(one) && one.id.dueMs <= throughMs)
+        .map((one) => [one.id.dueMs, one]),
+    );
     const known = new Set(firings.map((one) => one.id.dueMs));
-    const covered = firstDueMs === null ? () => false : await readCoverage(store, keys, name, firstDueMs, throughMs);
+    const covered =
+      firstDueMs === null ? () => false : await readCoverage(store, keys, name, firstDueMs, throughMs);
     const nowMs = clock.now();
     const decision = decideMisfires({
       policy: job.misfire,
@@ -387,7 +421,12 @@ export class Planner {
     if (!missed.committed) return missed;
     const chosen = decision.run.filter((due) => !waiting.get(due)?.value.misfire);
     const overwritten = chosen.flatMap((due) => waiting.get(due) ?? []);
-    return this.#writeFirings(name, job.fingerprint, chosen.map((dueMs) => ({ dueMs, misfire: true })), overwritten);
+    return this.#writeFirings(
+      name,
+      job.fingerprint,
+      chosen.map((dueMs) => ({ dueMs, misfire: true })),
+      overwritten,
+    );
   }
 
   /** One record for a run of due times, in the same transaction that takes away those that were planned. */
@@ -510,7 +549,8 @@ export class Planner {
     if (this.#context.view.revision >= revision) return;
     const { revision: ours } = await this.#writer.commit({ cursor: this.#cursor() });
     while (this.#context.view.revision < ours) {
-      if (this.#abort.signal.aborted || !this.#context.isLeader()) throw new NotLeaderError('while catching up');
+      if (this.#abort.signal.aborted || !this.#context.isLeader())
+        throw new NotLeaderError('while catching up');
       await this.#viewChanges();
     }
   }
@@ -526,7 +566,11 @@ export class Planner {
   #makeWriter(cursorRevision: number): LeaderWriter {
     const { store, keys, clock, random, isLeader, onFenced } = this.#context;
     const { signal } = this.#abort;
-    return new LeaderWriter({ store, keys, clock, random, isLeader, onFenced, signal }, this.#term.createRevision, cursorRevision);
+    return new LeaderWriter(
+      { store, keys, clock, random, isLeader, onFenced, signal },
+      this.#term.createRevision,
+      cursorRevision,
+    );
   }
 }
 
@@ -551,7 +595,8 @@ function isVoidable(firing: FiringEntry, fingerprint: string | null): boolean {
 
 function occurrences(schedule: Schedule, afterMs: number, throughMs: number): number[] {
   const found: number[] = [];
-  for (let due = schedule.next(afterMs); due !== null && due <= throughMs; due = schedule.next(due)) found.push(due);
+  for (let due = schedule.next(afterMs); due !== null && due <= throughMs; due = schedule.next(due))
+    found.push(due);
   return found;
 }
 

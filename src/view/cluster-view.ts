@@ -40,7 +40,12 @@ export interface WorkerEntry extends Entry<WorkerRecord> {
 /** `cursor` and `leader` are single keys: absent, broken, or an entry. */
 export type Single<T> =
   | { readonly state: 'absent' }
-  | { readonly state: 'broken'; readonly problem: string; readonly modRevision: number; readonly leaseId: string | null }
+  | {
+      readonly state: 'broken';
+      readonly problem: string;
+      readonly modRevision: number;
+      readonly leaseId: string | null;
+    }
   | ({ readonly state: 'present'; readonly leaseId: string | null } & Entry<T>);
 
 export interface ViewChanges {
@@ -121,7 +126,11 @@ export class ClusterView {
   #applyJob(key: string, kv: KeyValue | null, batch: Batch): void {
     const name = key.slice(this.keys.jobs.length);
     if (!JOB_NAME_PATTERN.test(name)) {
-      if (kv) this.#onProblem({ key, problem: 'not a job name; allowed are letters, digits, dot, dash, underscore' });
+      if (kv)
+        this.#onProblem({
+          key,
+          problem: 'not a job name; allowed are letters, digits, dot, dash, underscore',
+        });
       return;
     }
     if (!batch.jobs.has(name)) batch.jobs.set(name, this.jobs.get(name));
@@ -135,7 +144,8 @@ export class ClusterView {
     const before = this.firings.get(runId);
     let after: FiringEntry | undefined;
     if (kv !== null) {
-      const decoded: Decoded<FiringRecord> = id === null ? { ok: false, problem: 'not a run id' } : decodeFiring(kv);
+      const decoded: Decoded<FiringRecord> =
+        id === null ? { ok: false, problem: 'not a run id' } : decodeFiring(kv);
       if (decoded.ok) after = { id: id!, runId, ...entryOf(kv, decoded.value) };
       else this.#onProblem({ key, problem: decoded.problem });
     }
@@ -225,4 +235,3 @@ function removeFrom<V>(index: Map<string, Map<string, V>>, group: string, key: s
   members?.delete(key);
   if (members?.size === 0) index.delete(group);
 }
-

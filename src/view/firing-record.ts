@@ -74,4 +74,3 @@ export function encodeFiring(record: FiringRecord): string {
     ...(requestedBy === null ? {} : { requestedBy }),
   });
 }
-

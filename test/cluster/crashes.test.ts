@@ -33,7 +33,12 @@ describe.concurrent('workers that are killed', () => {
       const jobs = Array.from({ length: 20 }, (_, index) => `job-${index}`);
       const retries = { attempts: 1 };
       for (const job of jobs) {
-        await cluster.putJob(job, { schedule: EVERY_SECOND, command: cluster.note('start'), overlap: 'allow', retries });
+        await cluster.putJob(job, {
+          schedule: EVERY_SECOND,
+          command: cluster.note('start'),
+          overlap: 'allow',
+          retries,
+        });
       }
       await waitUntil(async () => (await cluster.records()).size >= 20, { what: 'the first runs' });
       const fromMs = Date.now();
@@ -44,7 +49,9 @@ describe.concurrent('workers that are killed', () => {
       let names = 3;
       const killAndReplace = async (pick: 'leader' | 'other'): Promise<void> => {
         const leader = await cluster.leader();
-        const alive = cluster.workers.filter(({ child }) => child.exitCode === null && child.signalCode === null);
+        const alive = cluster.workers.filter(
+          ({ child }) => child.exitCode === null && child.signalCode === null,
+        );
         const victim = pick === 'leader' ? leader : alive.find((worker) => worker !== leader)!;
         process.kill(victim.pid, 'SIGKILL');
         await victim.exited;
@@ -62,7 +69,8 @@ describe.concurrent('workers that are killed', () => {
 
       const throughMs = Date.now();
       for (const job of jobs) await cluster.ended(job, throughMs);
-      for (const job of jobs) expect(await cluster.accounting(job, EVERY_SECOND, fromMs, throughMs)).toEqual([]);
+      for (const job of jobs)
+        expect(await cluster.accounting(job, EVERY_SECOND, fromMs, throughMs)).toEqual([]);
       const outcomes = new Set([...(await cluster.records()).values()].map(({ outcome }) => outcome));
       expect([...outcomes]).toEqual(['succeeded']);
       // Whatever etcron says it ran did run, as often as it says.
@@ -90,7 +98,9 @@ describe.concurrent('workers that are killed', () => {
       expect(again).toMatchObject({ outcome: 'succeeded', attempts: 2, crashes: 1 });
       expect(await cluster.recordOf('abandon')).toMatchObject({ outcome: 'lost', attempts: 1 });
       const starts = cluster.evidence().filter(({ what }) => what === 'start');
-      expect(starts.filter(({ runId }) => runId.startsWith('rerun/')).map(({ attempt }) => attempt)).toEqual([1, 2]);
+      expect(starts.filter(({ runId }) => runId.startsWith('rerun/')).map(({ attempt }) => attempt)).toEqual([
+        1, 2,
+      ]);
       expect(starts.filter(({ runId }) => runId.startsWith('abandon/'))).toHaveLength(1);
     }));
 
@@ -118,13 +128,18 @@ describe.concurrent('workers that are killed', () => {
       const late = (job: string): number =>
         cluster
           .evidence()
-          .filter(({ runId, dueMs, atMs }) => runId.startsWith(`${job}/`) && dueMs > downMs && dueMs < upMs && atMs > upMs)
+          .filter(
+            ({ runId, dueMs, atMs }) =>
+              runId.startsWith(`${job}/`) && dueMs > downMs && dueMs < upMs && atMs > upMs,
+          )
           .filter(({ dueMs, atMs }) => atMs - dueMs > 10_000).length;
       expect(late('skip')).toBe(0);
       expect(late('once')).toBe(1);
       // 125 s hold 25 due times; the last two or three are not late enough to count.
       expect(late('all')).toBeGreaterThanOrEqual(21);
-      const missed = [...(await cluster.records('skip')).values()].filter(({ outcome }) => outcome === 'missed');
+      const missed = [...(await cluster.records('skip')).values()].filter(
+        ({ outcome }) => outcome === 'missed',
+      );
       expect(missed.reduce((sum, record) => sum + record.missed!.count, 0)).toBeGreaterThanOrEqual(21);
       expect(missed[0]!.reason).toContain('misfire policy: skip');
     }));

@@ -17,7 +17,12 @@ async function startJobs(cluster: Cluster): Promise<number> {
   // Late runs after an outage are wanted here, each of them.
   const misfire = { policy: 'all', window: '1h', limit: 1000 };
   for (const job of JOBS) {
-    await cluster.putJob(job, { schedule: EVERY_SECOND, command: cluster.note('start'), overlap: 'allow', misfire });
+    await cluster.putJob(job, {
+      schedule: EVERY_SECOND,
+      command: cluster.note('start'),
+      overlap: 'allow',
+      misfire,
+    });
   }
   await waitUntil(() => cluster.evidence().length >= 6, { what: 'the first runs' });
   return Date.now();
@@ -25,7 +30,10 @@ async function startJobs(cluster: Cluster): Promise<number> {
 
 async function runsGoOn(cluster: Cluster): Promise<void> {
   const { length } = cluster.evidence();
-  await waitUntil(() => cluster.evidence().length > length + 10, { what: 'runs to go on', timeoutMs: 60_000 });
+  await waitUntil(() => cluster.evidence().length > length + 10, {
+    what: 'runs to go on',
+    timeoutMs: 60_000,
+  });
 }
 
 async function expectAllAccounted(cluster: Cluster, fromMs: number): Promise<void> {
@@ -102,7 +110,11 @@ describe('a single etcd', () => {
     const cluster = new Cluster({
       endpoints: etcd.endpoints,
       store: {
-        tls: { ca: readFileSync(files.ca), cert: readFileSync(files.client.cert), key: readFileSync(files.client.key) },
+        tls: {
+          ca: readFileSync(files.ca),
+          cert: readFileSync(files.client.cert),
+          key: readFileSync(files.client.key),
+        },
       },
       workerArgs: ['--cacert', files.ca, '--cert', files.client.cert, '--key', files.client.key],
     });

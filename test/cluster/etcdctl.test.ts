@@ -22,7 +22,8 @@ async function ctl(...args: string[]): Promise<string> {
   return etcdctl(args, { endpoints: [etcd.endpoint] });
 }
 
-const runsOf = (job: string): number => cluster.evidence().filter(({ runId }) => runId.startsWith(`${job}/`)).length;
+const runsOf = (job: string): number =>
+  cluster.evidence().filter(({ runId }) => runId.startsWith(`${job}/`)).length;
 
 describe('jobs changed with plain etcdctl', () => {
   it('take effect on the next due time, in JSON and in YAML, and broken ones stop nothing', async () => {
@@ -37,7 +38,11 @@ describe('jobs changed with plain etcdctl', () => {
     const log = (await cluster.leader()).log();
     expect(log).toMatch(/"job":"broken".*this job is broken/);
 
-    await ctl('put', cluster.keys.job('broken'), JSON.stringify({ schedule: '* * * * * *', command: cluster.note('mended') }));
+    await ctl(
+      'put',
+      cluster.keys.job('broken'),
+      JSON.stringify({ schedule: '* * * * * *', command: cluster.note('mended') }),
+    );
     await waitUntil(() => runsOf('broken') >= 1, { what: 'the mended job to run' });
   });
 
@@ -45,20 +50,28 @@ describe('jobs changed with plain etcdctl', () => {
     const define = (more: object): string =>
       JSON.stringify({ schedule: '* * * * * *', command: cluster.note('run'), overlap: 'allow', ...more });
     for (const job of ['paused', 'edited', 'deleted']) await ctl('put', cluster.keys.job(job), define({}));
-    await waitUntil(() => ['paused', 'edited', 'deleted'].every((job) => runsOf(job) >= 2), { what: 'runs of all three' });
+    await waitUntil(() => ['paused', 'edited', 'deleted'].every((job) => runsOf(job) >= 2), {
+      what: 'runs of all three',
+    });
 
     await ctl('put', cluster.keys.job('paused'), define({ paused: true }));
     await ctl('put', cluster.keys.job('edited'), define({ schedule: '0 0 1 1 *' }));
     await ctl('del', cluster.keys.job('deleted'));
     for (const job of ['paused', 'deleted']) {
-      await waitUntil(async () => (await cluster.firings(job)).size === 0, { what: `the firings of ${job} to go` });
+      await waitUntil(async () => (await cluster.firings(job)).size === 0, {
+        what: `the firings of ${job} to go`,
+      });
     }
-    await waitUntil(async () => (await cluster.firings('edited')).size === 0, { what: 'the old firings to go' });
+    await waitUntil(async () => (await cluster.firings('edited')).size === 0, {
+      what: 'the old firings to go',
+    });
     const before = ['paused', 'edited', 'deleted'].map(runsOf);
     // The others go on; three more seconds of them are three due times that these jobs would have had.
     const { length } = cluster.evidence();
     await ctl('put', cluster.keys.job('witness'), define({}));
-    await waitUntil(() => runsOf('witness') >= 3 && cluster.evidence().length > length, { what: 'other runs' });
+    await waitUntil(() => runsOf('witness') >= 3 && cluster.evidence().length > length, {
+      what: 'other runs',
+    });
     expect(['paused', 'edited', 'deleted'].map(runsOf)).toEqual(before);
 
     await ctl('put', cluster.keys.job('paused'), define({}));

@@ -23,7 +23,11 @@ describe('an orderly stop of a worker', () => {
     });
     try {
       const [first] = await cluster.start('w-1');
-      await cluster.putJob('short', { schedule: '@every 1s', command: `${cluster.note('start')}; sleep 0.2`, overlap: 'allow' });
+      await cluster.putJob('short', {
+        schedule: '@every 1s',
+        command: `${cluster.note('start')}; sleep 0.2`,
+        overlap: 'allow',
+      });
       const long = `${cluster.note('start')}; sleep 15; ${cluster.note('end')}`;
       await cluster.putJob('long', { schedule: '@every 60s', command: long });
       await cluster.store.txn({
@@ -36,7 +40,9 @@ describe('an orderly stop of a worker', () => {
           },
         ],
       });
-      await waitUntil(() => cluster.evidence().some(({ runId }) => runId.startsWith('long/')), { what: 'the long run' });
+      await waitUntil(() => cluster.evidence().some(({ runId }) => runId.startsWith('long/')), {
+        what: 'the long run',
+      });
       await cluster.start('w-2');
       first!.child.kill('SIGTERM');
       expect(await first!.exited).toEqual({ code: 0, signal: null });

@@ -24,7 +24,8 @@ describe('a cluster of three nodes', () => {
   it('runs every due time once, on time, spread over the nodes', async () => {
     const { clock } = makeCluster();
     await cluster.addNodes('a', 'b', 'c');
-    for (let index = 0; index < 20; index += 1) await cluster.putJob(`job-${index}`, { schedule: EVERY_SECOND });
+    for (let index = 0; index < 20; index += 1)
+      await cluster.putJob(`job-${index}`, { schedule: EVERY_SECOND });
     await clock.advance(20_000);
     const from = clock.now();
     await clock.advance(60_000);
@@ -35,7 +36,8 @@ describe('a cluster of three nodes', () => {
     expect(Object.keys(outcomes())).toEqual(['succeeded']);
     const started = cluster.processes.filter((one) => one.dueMs > from);
     expect(Math.max(...started.map((one) => one.startedAtMs - one.dueMs))).toBe(0);
-    const share = (node: string): number => started.filter((one) => one.node === node).length / started.length;
+    const share = (node: string): number =>
+      started.filter((one) => one.node === node).length / started.length;
     for (const node of ['a', 'b', 'c']) expect(share(node)).toBeGreaterThan(0.2);
   });
 
@@ -62,7 +64,9 @@ describe('a cluster of three nodes', () => {
     await clock.advance(60_000);
     expect(cluster.accounting('tick', EVERY_SECOND, from, clock.now() - 1_000)).toEqual([]);
     // What the dead node had claimed is run again after its lease; nothing else is late.
-    const late = cluster.processes.filter((one) => one.dueMs > from && one.startedAtMs > one.dueMs && one.attempt === 1);
+    const late = cluster.processes.filter(
+      (one) => one.dueMs > from && one.startedAtMs > one.dueMs && one.attempt === 1,
+    );
     expect(late).toEqual([]);
   });
 });
@@ -104,7 +108,12 @@ describe('a worker that dies in the middle of a run', () => {
     }
     await clock.advance(60_000);
     const [record] = [...cluster.records('poison').values()];
-    expect(record).toMatchObject({ outcome: 'lost', attempts: 3, crashes: 3, reason: 'given up after 3 lost attempts' });
+    expect(record).toMatchObject({
+      outcome: 'lost',
+      attempts: 3,
+      crashes: 3,
+      reason: 'given up after 3 lost attempts',
+    });
     expect(cluster.nodes).toHaveLength(2);
   });
 });
@@ -139,7 +148,10 @@ describe('a node that is cut off from etcd', () => {
     expect([...cluster.records('long').values()][0]).toMatchObject({ outcome: 'lost', late: null });
     cutOff.store.partition(false);
     await clock.advance(35_000);
-    expect([...cluster.records('long').values()][0]).toMatchObject({ outcome: 'lost', late: { outcome: 'succeeded' } });
+    expect([...cluster.records('long').values()][0]).toMatchObject({
+      outcome: 'lost',
+      late: { outcome: 'succeeded' },
+    });
     expect(cluster.processes).toHaveLength(1);
   });
 
@@ -165,8 +177,14 @@ describe('after a time in which no worker ran', () => {
     await cluster.addNodes('a', 'b');
     await cluster.putJob('once', { schedule: EVERY_SECOND, misfire: 'once' });
     await cluster.putJob('skip', { schedule: EVERY_SECOND, misfire: 'skip' });
-    await cluster.putJob('all', { schedule: '*/10 * * * * *', misfire: { policy: 'all', window: '1h', limit: 100 } });
-    await cluster.putJob('few', { schedule: '*/10 * * * * *', misfire: { policy: 'all', window: '1h', limit: 5 } });
+    await cluster.putJob('all', {
+      schedule: '*/10 * * * * *',
+      misfire: { policy: 'all', window: '1h', limit: 100 },
+    });
+    await cluster.putJob('few', {
+      schedule: '*/10 * * * * *',
+      misfire: { policy: 'all', window: '1h', limit: 5 },
+    });
     await clock.advance(30_000);
     const downAt = clock.now();
     for (const node of [...cluster.nodes]) node.crash();
@@ -187,7 +205,8 @@ describe('after a time in which no worker ran', () => {
     expect(cluster.accounting('few', '*/10 * * * * *', downAt, through)).toEqual([]);
     const lateRuns = (job: string): number =>
       cluster.processes.filter(
-        (one) => one.runId.startsWith(`${job}/`) && one.startedAtMs >= upAt && one.startedAtMs - one.dueMs > 10_000,
+        (one) =>
+          one.runId.startsWith(`${job}/`) && one.startedAtMs >= upAt && one.startedAtMs - one.dueMs > 10_000,
       ).length;
     expect(lateRuns('once')).toBe(1);
     expect(lateRuns('skip')).toBe(0);
@@ -202,7 +221,8 @@ describe('after a time in which no worker ran', () => {
   it('accounts for everything when the first new leader dies in the middle of it', async () => {
     const { clock } = makeCluster();
     await cluster.addNodes('a');
-    for (let index = 0; index < 10; index += 1) await cluster.putJob(`job-${index}`, { schedule: EVERY_SECOND });
+    for (let index = 0; index < 10; index += 1)
+      await cluster.putJob(`job-${index}`, { schedule: EVERY_SECOND });
     await clock.advance(20_000);
     const downAt = clock.now();
     cluster.nodes[0]!.crash();
@@ -327,7 +347,9 @@ describe('a command that fails', () => {
     await clock.advanceTo(Date.UTC(2026, 0, 1, 13, 1));
     const starts = cluster.processes.map((one) => one.startedAtMs - one.dueMs);
     expect(starts).toEqual([0, 5_100, 15_200]);
-    expect([...cluster.records('flaky').values()]).toMatchObject([{ outcome: 'failed', attempts: 3, exitCode: 2 }]);
+    expect([...cluster.records('flaky').values()]).toMatchObject([
+      { outcome: 'failed', attempts: 3, exitCode: 2 },
+    ]);
   });
 });
 
