@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { killAllNow, prepareCommand } from '../../src/run/executor.js';
 import { OUTPUT_TAIL_BYTES } from '../../src/run/output-tail.js';
 import { GRACE_MS, processRuns, TIMEOUT_MS, until, useRuns } from './support.js';
@@ -188,10 +188,16 @@ describe('prepareCommand', () => {
 describe('killAllNow', () => {
   it('sends SIGKILL to every tree before it returns', async () => {
     const stubborn = runs.start(`trap '' TERM; echo > ready; while :; do sleep 1000; done`);
-    const escaped = runs.start('setsid sh -c "echo > out; exec sleep 1000" & wait');
+    const escaped = runs.start('setsid sh -c "echo \\$\\$ > out; exec sleep 1000" & wait');
     await runs.file('ready');
-    await runs.file('out');
+    const out = Number(await runs.file('out'));
+    const signals = vi.spyOn(process, 'kill');
     killAllNow();
+    const killed = signals.mock.calls.map(([pid, signal]) => `${pid} ${signal}`);
+    signals.mockRestore();
+    expect(killed).toEqual(
+      expect.arrayContaining([`${-stubborn.pid!} SIGKILL`, `${-escaped.pid!} SIGKILL`, `${out} SIGKILL`]),
+    );
     for (const { result } of [stubborn, escaped]) {
       expect((await result).ending).toEqual({
         kind: 'killed',

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findMarkedProcesses, findTree, signalProcess } from '../../src/run/process-tree.js';
 import { readProcess } from '../../src/run/process-table.js';
@@ -14,6 +16,11 @@ describe('a command that ends and leaves processes behind', () => {
   it('has the members of its group ended, and does not wait for the output that they hold open', async () => {
     const { ending, leftovers, stdout } = await runs.start('sleep 1000 & sleep 1000 & echo done').result;
     expect([ending, leftovers, stdout.text]).toEqual([EXITED, 2, 'done\n']);
+  });
+
+  it('has the members of its group ended that gave up the output, too', async () => {
+    const { ending, leftovers } = await runs.start('sleep 1000 > log 2>&1 &').result;
+    expect([ending, leftovers]).toEqual([EXITED, 1]);
   });
 
   it('has background jobs with groups of their own ended', async () => {
@@ -100,6 +107,18 @@ describe('killing a tree', () => {
     const fork = `trap "" TERM; echo > inner; while :; do setsid sleep 1000 & sleep 0.01; done`;
     const run = runs.start(`setsid sh -c '${fork}' & wait`);
     await runs.file('inner');
+    run.kill('stop', 0);
+    expect((await run.result).ending).toMatchObject({ kind: 'killed', signal: 'SIGKILL' });
+    expect(await findMarkedProcesses(run.marker)).toEqual([]);
+  });
+
+  it('catches up with a process that is another one at each look', async () => {
+    writeFileSync(
+      join(runs.directory, 'flee.sh'),
+      'sleep 0.02; echo > fled; setsid sh flee.sh > log 2>&1 &\n',
+    );
+    const run = runs.start('sh flee.sh; exec sleep 1000');
+    await runs.file('fled');
     run.kill('stop', 0);
     expect((await run.result).ending).toMatchObject({ kind: 'killed', signal: 'SIGKILL' });
     expect(await findMarkedProcesses(run.marker)).toEqual([]);
