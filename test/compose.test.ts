@@ -1,5 +1,6 @@
 /** docker-compose.yml, the Dockerfile and what they refer to agree with each other. */
 import { describe, expect, test } from 'vitest';
+import { NODE_DEFAULTS } from '../src/node/options.js';
 import { readComposeFile, readProjectFile } from './support/compose-file.js';
 
 const { services, volumes } = readComposeFile();
@@ -34,7 +35,8 @@ test.each(workers)('%s knows all members, waits for them, and has time to drain'
     Object.fromEntries(etcds.map((etcd) => [etcd, { condition: 'service_healthy' }])),
   );
   expect(service.healthcheck?.test).toEqual(['CMD', 'etcron', 'status']);
-  expect(service.stop_grace_period).toBe('90s');
+  const graceMs = Number(/^(\d+)s$/.exec(service.stop_grace_period ?? '')?.[1]) * 1000;
+  expect(graceMs).toBeGreaterThan(NODE_DEFAULTS.drainGraceMs + NODE_DEFAULTS.killGraceMs);
   expect(service.volumes).toEqual([`${name}:/var/lib/etcron`]);
 });
 
