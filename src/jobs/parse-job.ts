@@ -49,7 +49,7 @@ type DefinitionParse =
   | { readonly ok: true; readonly definition: JobDefinition }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** The short way for what etcron wrote itself, many times faster than YAML. Null when it is anything else. */
+/** The short way for what etcron wrote itself: a third of the time that YAML takes. Null when it is anything else. */
 function parseCanonical(source: string | Uint8Array): DefinitionParse | null {
   if (source.length > MAX_DEFINITION_BYTES) return null;
   const text = typeof source === 'string' ? source : Buffer.from(source).toString('utf8');
