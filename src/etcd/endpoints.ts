@@ -20,9 +20,10 @@ export class Endpoints {
   constructor(
     readonly all: readonly Endpoint[],
     readonly dialDeadlineMs: number,
+    random: () => number,
   ) {
     // Not all clients on the same member.
-    this.index = Math.floor(Math.random() * all.length);
+    this.index = Math.floor(random() * all.length);
   }
 
   get current(): Endpoint {

@@ -50,6 +50,8 @@ export interface EtcdStoreOptions {
   readonly callDeadlineMs?: number;
   /** Longest wait for one connection before it is given up; default 3 s. */
   readonly dialDeadlineMs?: number;
+  /** Picks the endpoint to begin with. */
+  readonly random?: () => number;
 }
 
 export const DEFAULT_CALL_DEADLINE_MS = 3_000;
@@ -66,6 +68,7 @@ export class EtcdStore implements Store {
     this.endpoints = new Endpoints(
       options.endpoints.map((address) => new Endpoint(address, channel, credentials)),
       options.dialDeadlineMs ?? DEFAULT_DIAL_DEADLINE_MS,
+      options.random ?? Math.random,
     );
     this.deadlineMs = options.callDeadlineMs ?? DEFAULT_CALL_DEADLINE_MS;
   }
