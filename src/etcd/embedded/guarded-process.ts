@@ -15,6 +15,15 @@ import { spawn, type ChildProcess } from 'node:child_process';
 const GUARD_SCRIPT = `
 read -r pid || exit 0
 read -r _
+if [ -n "$2" ]; then
+  kill -s TERM -- "$pid" 2>/dev/null
+  sleep 1
+  kill -s TERM -- "$pid" 2>/dev/null
+  for _ in 1 2 3; do
+    kill -s 0 -- "$pid" 2>/dev/null || break
+    sleep 1
+  done
+fi
 kill -s KILL -- "-$pid" 2>/dev/null
 [ -z "$1" ] || rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
 `;
@@ -24,6 +33,11 @@ export interface GuardedOptions {
   cwd?: string;
   /** A folder that the guard deletes when this process dies before the child; give it temporary folders only. */
   removeWhenOrphaned?: string;
+  /**
+   * When this process dies before the child, the child gets SIGTERM twice, a second apart, and some time, before the
+   * SIGKILL: for a program that has processes of its own to end.
+   */
+  stopWhenOrphaned?: boolean;
 }
 
 /**
@@ -35,7 +49,8 @@ export function spawnGuarded(
   args: readonly string[],
   options: GuardedOptions,
 ): ChildProcess {
-  const guard = spawn('/bin/sh', ['-c', GUARD_SCRIPT, 'etcron-guard', options.removeWhenOrphaned ?? ''], {
+  const parameters = [options.removeWhenOrphaned ?? '', options.stopWhenOrphaned === true ? 'stop' : ''];
+  const guard = spawn('/bin/sh', ['-c', GUARD_SCRIPT, 'etcron-guard', ...parameters], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
     cwd: '/',

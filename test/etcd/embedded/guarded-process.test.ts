@@ -15,15 +15,23 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-/** A process of its own that starts a guarded child which ignores SIGTERM, and prints the child's id. */
-async function startOwner(orphanDir: string): Promise<{ owner: ReturnType<typeof spawn>; childPid: number }> {
+/** Ignores what asks it to end. */
+const DEAF = 'trap "" TERM INT; echo ready; while :; do sleep 1; done';
+
+/** A process of its own that starts a shell as a guarded child and prints the child's id. */
+async function startOwner(
+  orphanDir: string,
+  script = DEAF,
+  options: { stopWhenOrphaned?: boolean } = {},
+): Promise<{ owner: ReturnType<typeof spawn>; childPid: number }> {
   const source = await readFile('src/etcd/embedded/guarded-process.ts', 'utf8');
   const { outputText } = ts.transpileModule(source, { compilerOptions: { module: ts.ModuleKind.ESNext } });
   await writeFile(join(dir, 'guarded-process.mjs'), outputText);
   await writeFile(
     join(dir, 'owner.mjs'),
     `import { spawnGuarded } from './guarded-process.mjs';
-    const child = spawnGuarded('/bin/sh', ['-c', 'trap "" TERM INT; echo ready; while :; do sleep 1; done'], {
+    const child = spawnGuarded('/bin/sh', ['-c', ${JSON.stringify(script)}], {
+      ...${JSON.stringify(options)},
       env: process.env,
       removeWhenOrphaned: ${JSON.stringify(orphanDir)},
     });
@@ -56,6 +64,15 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     await waitUntil(async () => !(await isAlive(childPid)) && !existsSync(orphanDir));
   },
 );
+
+test('an orphan that is to be stopped hears two signals first, and is killed when it does not listen', async () => {
+  const heard = join(dir, 'heard');
+  const script = `trap 'echo TERM >> ${heard}' TERM; echo ready; while :; do sleep 0.1; done`;
+  const { owner, childPid } = await startOwner('', script, { stopWhenOrphaned: true });
+  owner.kill('SIGKILL');
+  await waitUntil(async () => !(await isAlive(childPid)));
+  expect(await readFile(heard, 'utf8')).toBe('TERM\nTERM\n');
+});
 
 test('a signal to the group of the owner, like Ctrl-C, does not reach the child', async () => {
   const { owner, childPid } = await startOwner('');
