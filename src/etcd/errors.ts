@@ -126,19 +126,19 @@ const EXPLANATIONS: readonly (readonly [RegExp, string])[] = [
   [/certificate has expired/i, 'the certificate of etcd has expired'],
   [/altnames/i, "etcd's certificate is not valid for this host name"],
   [
-    /self[- ]signed certificate|unable to (verify|get)/i,
+    /self[- ]signed certificate|unable to (verify|get)|signature failure/i,
     "etcd's certificate is not signed by an authority that is trusted here; name the right one as cacert",
   ],
   [
     /certificate required|bad certificate|handshake failure/i,
     'etcd asks for a client certificate that it trusts',
   ],
-  [/wrong version number|packet length too long/i, 'it does not speak TLS; use http:// in the endpoint'],
+  [/before secure TLS connection/i, 'it closes connections before TLS is set up; perhaps it needs http://'],
+  [/wrong version number|packet length too long/i, 'it does not speak TLS; perhaps it needs http://'],
   [
-    /Protocol error|first record does not look like|ERR_HTTP2/i,
-    'it does not speak gRPC in clear text; perhaps https:// is needed',
+    /Failed to connect|Protocol error|ERR_HTTP2|ECONNRESET|socket hang up/i,
+    'it closes connections at once; perhaps it needs https://, or a client certificate',
   ],
-  [/before secure TLS connection|ECONNRESET|socket hang up/i, 'the connection was closed at once'],
 ];
 
 /** Without gRPC's wrapping, and in plain words where the cause is a known one. */

@@ -6,8 +6,9 @@
  *        └── compacted, or refused for good ──▶ lost          any state ── close() ──▶ closed
  *
  * Invariants
- * - `nextRevision` is one more than the revision of the last event that was handed over, and what the next stream asks
- *   for. It never comes from the header of an event batch: while etcd catches a watch up, the header carries the
+ * - `nextRevision` is one more than the revision of the last event that was handed over. The next stream asks for one
+ *   revision less: etcd serves a watch that begins exactly at the compacted revision, but a delete at that revision is
+ *   gone, so only a watch that begins before it is told of the compaction. `nextRevision` never comes from the header of an event batch: while etcd catches a watch up, the header carries the
  *   store's current revision, and resuming after it loses everything in between. A progress notification, which etcd
  *   sends on the watch's own queue once all events before it are sent, may advance it; the answer to a progress
  *   *request* may not, since etcd before 3.4.25 and 3.5.8 answers it past events that are still queued.
@@ -35,8 +36,10 @@ import type { KeyRange, Watch, WatchEvent, WatchListener } from './store.js';
 
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 2_000;
-/** Without a message for so long, the server is asked for one, and given as long again to answer. */
+/** Without a message for so long, the server is asked for one … */
 const SILENCE_MS = 5_000;
+/** … and given so long to answer. */
+const ANSWER_MS = 3_000;
 /** The id in answers to progress requests: they belong to the stream, not to a watch. */
 const NO_WATCH = '-1';
 const FACTS = { operation: 'watch', write: false };
@@ -111,7 +114,8 @@ export class WatchStream implements Watch {
         create_request: {
           key: Buffer.from(this.range.start),
           range_end: Buffer.from(this.range.end),
-          start_revision: this.nextRevision,
+          // One less than needed (0 would mean "from now on"); what has been handed over is dropped in `take`.
+          start_revision: Math.max(1, this.nextRevision - 1),
           progress_notify: true,
           fragment: true,
         },
@@ -169,7 +173,7 @@ export class WatchStream implements Watch {
   private expectMore(endpoint: Endpoint): void {
     this.setTimer(SILENCE_MS, () => {
       this.stream?.write({ progress_request: {} });
-      this.setTimer(SILENCE_MS, () => this.silent(endpoint));
+      this.setTimer(ANSWER_MS, () => this.silent(endpoint));
     });
   }
 
