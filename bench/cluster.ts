@@ -1,0 +1,157 @@
+/** Real worker processes on the etcd of the benchmark, under a key prefix of their own. */
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChildProcess } from 'node:child_process';
+import { spawnGuarded } from '../src/etcd/embedded/guarded-process.js';
+import { EtcdStore } from '../src/etcd/etcd-store.js';
+import { Keys } from '../src/etcd/keys.js';
+import { prefixRange, singleKey } from '../src/etcd/store.js';
+import { put } from '../src/etcd/txn.js';
+import { WORKERS, type ScenarioContext } from './scenario.js';
+
+const READY_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 60_000;
+const POLL_MS = 50;
+const JOBS_PER_TXN = 100;
+const KEPT_LINES = 20;
+
+interface WorkerProcess {
+  readonly name: string;
+  readonly child: ChildProcess;
+  readonly lines: string[];
+  readonly ended: Promise<void>;
+}
+
+export class BenchCluster {
+  readonly keys: Keys;
+  readonly store: EtcdStore;
+  readonly #context: ScenarioContext;
+  readonly #workers: WorkerProcess[] = [];
+
+  private constructor(context: ScenarioContext, prefix: string) {
+    this.#context = context;
+    this.keys = new Keys(prefix);
+    this.store = new EtcdStore({ endpoints: [new URL(context.etcd.endpoint).host] });
+  }
+
+  /** Starts the workers and waits until all are registered and one of them leads. */
+  static async start(context: ScenarioContext, prefix: string): Promise<BenchCluster> {
+    const cluster = new BenchCluster(context, prefix);
+    try {
+      for (let number = 1; number <= WORKERS; number += 1) cluster.#startWorker(number);
+      await cluster.#ready();
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  get pids(): number[] {
+    return this.#workers.map(({ child }) => child.pid!);
+  }
+
+  /** The etcd revision now. */
+  async revision(): Promise<number> {
+    return (await this.store.range(singleKey(this.keys.leader))).revision;
+  }
+
+  /** Puts `count` jobs that run `/bin/true` on `schedule`; returns their names. */
+  async putJobs(count: number, schedule: string): Promise<string[]> {
+    const names = Array.from({ length: count }, (_, index) => `job-${String(index).padStart(5, '0')}`);
+    const definition = JSON.stringify({ schedule, command: ['/bin/true'], overlap: 'allow' });
+    for (let from = 0; from < count; from += JOBS_PER_TXN) {
+      const success = names
+        .slice(from, from + JOBS_PER_TXN)
+        .map((name) => put(this.keys.job(name), definition));
+      await this.store.txn({ compare: [], success });
+    }
+    return names;
+  }
+
+  /** What a worker said: at this log level, only what is not in order. */
+  complaints(): string[] {
+    return this.#workers.flatMap(({ name, lines }) => lines.map((line) => `${name}: ${line}`));
+  }
+
+  /** Lets the workers drain, and ends those that take too long. Idempotent. */
+  async stop(): Promise<void> {
+    for (const { child } of this.#workers) child.kill('SIGTERM');
+    const timeout = new AbortController();
+    const late = sleep(STOP_WITHIN_MS, undefined, { signal: timeout.signal }).then(
+      () => this.#workers.forEach(({ child }) => child.kill('SIGKILL')),
+      () => undefined,
+    );
+    await Promise.all(this.#workers.map(({ ended }) => ended));
+    timeout.abort();
+    await late;
+    await this.store.close();
+  }
+
+  #startWorker(number: number): void {
+    const { program, profileDir, etcd } = this.#context;
+    const name = `w-${number}`;
+    const profile =
+      profileDir !== null && number === 1
+        ? [
+            '--cpu-prof',
+            '--cpu-prof-dir',
+            profileDir,
+            '--cpu-prof-name',
+            `${baseName(this.keys.prefix)}.cpuprofile`,
+          ]
+        : [];
+    const where = ['--endpoints', new URL(etcd.endpoint).host, '--prefix', this.keys.prefix];
+    const child = spawnGuarded(
+      process.execPath,
+      [
+        ...profile,
+        program,
+        'worker',
+        '--name',
+        name,
+        ...where,
+        '--log-format',
+        'json',
+        '--log-level',
+        'warn',
+      ],
+      { env: ownEnvironment(), stopWhenOrphaned: true },
+    );
+    const lines: string[] = [];
+    for (const stream of [child.stdout!, child.stderr!]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        if (lines.length < KEPT_LINES) lines.push(line);
+      });
+    }
+    child.on('error', (error) => lines.push(error.message));
+    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    this.#workers.push({ name, child, lines, ended });
+  }
+
+  async #ready(): Promise<void> {
+    const giveUpAt = performance.now() + READY_WITHIN_MS;
+    for (;;) {
+      const dead = this.#workers.find(({ child }) => child.exitCode !== null || child.signalCode !== null);
+      if (dead) throw new Error(`worker ${dead.name} ended at its start:\n${dead.lines.join('\n')}`);
+      const workers = await this.store.range(prefixRange(this.keys.workers), { countOnly: true });
+      const leader = await this.store.range(singleKey(this.keys.leader), { countOnly: true });
+      if (workers.count === WORKERS && leader.count === 1) return;
+      if (performance.now() > giveUpAt) {
+        throw new Error(
+          `${workers.count} of ${WORKERS} workers registered in time\n${this.complaints().join('\n')}`,
+        );
+      }
+      await sleep(POLL_MS);
+    }
+  }
+}
+
+/** Without settings of etcron, which would change what is measured. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ETCRON_')));
+}
+
+function baseName(prefix: string): string {
+  return prefix.replace(/^\//, '');
+}

@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { account } from '../accounting.js';
+import { BenchCluster } from '../cluster.js';
+import { spreadMeasures, type Scenario } from '../scenario.js';
+import { spread } from '../statistics.js';
+import { beginUsage, USAGE_MEASURES } from '../usage.js';
+
+const JOBS = 100;
+const WARM_UP_MS = 6_000;
+const SECONDS = 20;
+/** Half of the baseline is measured before and half after, since what else a machine does changes. */
+const BASELINE_ROUNDS = 5;
+const LAST_RECORD_WITHIN_MS = 30_000;
+
+/** The steady state: how much later than its due time a process starts, beside what the machine itself takes for it. */
+export const everySecondCommand: Scenario = {
+  name: 'every-second-command',
+  title: `${JOBS} jobs every second for ${SECONDS} s, /bin/true, 3 workers`,
+  measures: [
+    ...spreadMeasures('lateness', 'lateness of the process start'),
+    ...spreadMeasures('bare', `bare spawn of ${JOBS} at once, 3 Node processes`),
+    { key: 'overBareP50', label: 'lateness ÷ bare spawn, p50', unit: '×', digits: 2 },
+    { key: 'overBareP99', label: 'lateness ÷ bare spawn, p99', unit: '×', digits: 2 },
+    ...USAGE_MEASURES,
+  ],
+
+  async run(context) {
+    const baseline = async (): Promise<number[]> => {
+      const found: number[] = [];
+      for (let round = 0; round < BASELINE_ROUNDS; round += 1)
+        found.push(...(await context.spawners.spawn({ count: JOBS, concurrency: Infinity })).latenessMs);
+      return found;
+    };
+    const bareBefore = await baseline();
+    const cluster = await BenchCluster.start(context, '/every-second-command');
+    try {
+      const fromRevision = await cluster.revision();
+      const jobs = await cluster.putJobs(JOBS, '* * * * * *');
+      const firstDueMs = Math.ceil((Date.now() + WARM_UP_MS) / 1000) * 1000;
+      // A claim is made half a second before its due time: the stretch begins and ends in between.
+      await sleep(firstDueMs - 1_000 - Date.now());
+      const usage = await beginUsage(context.etcd.endpoint, cluster.pids);
+      await sleep(firstDueMs + (SECONDS - 1) * 1000 - Date.now());
+      const costs = await usage.figures(JOBS * SECONDS);
+      const dues = Array.from({ length: SECONDS }, (_, second) => firstDueMs + second * 1000);
+      const { records, problems } = await account(cluster, fromRevision, jobs, dues, LAST_RECORD_WITHIN_MS);
+      const complaints = cluster.complaints();
+      await cluster.stop();
+      for (const line of complaints) context.say(line);
+
+      const bare = spread('bare', [...bareBefore, ...(await baseline())]);
+      const lateness = spread(
+        'lateness',
+        records.map((record) => record.latenessMs ?? NaN),
+      );
+      const figures = {
+        ...lateness,
+        ...bare,
+        overBareP50: lateness.latenessP50Ms! / bare.bareP50Ms!,
+        overBareP99: lateness.latenessP99Ms! / bare.bareP99Ms!,
+        ...costs,
+      };
+      return { figures, problems };
+    } finally {
+      await cluster.stop();
+    }
+  },
+};
