@@ -136,7 +136,10 @@ export interface EndpointStatus {
 export interface Store {
   range(range: KeyRange, options?: RangeOptions): Promise<RangeResult>;
   txn(txn: Txn, options?: CallOptions): Promise<TxnResult>;
-  /** Delivers the events of `range` with `modRevision >= fromRevision`. Reconnects by itself, for ever, with backoff. */
+  /**
+   * Delivers the events of `range` with `modRevision >= fromRevision`, which must lie above the compacted revision.
+   * Reconnects by itself, for ever, with backoff.
+   */
   watch(range: KeyRange, fromRevision: number, listener: WatchListener): Watch;
   /** `ttlMs` is what the server granted, which can be more than was asked (whole seconds, and a minimum). */
   leaseGrant(ttlMs: number, options?: CallOptions): Promise<{ leaseId: string; ttlMs: number }>;

@@ -6,7 +6,7 @@
  *    deletes that find nothing, take none.
  *  - A revision holds at most one version of a key.
  *  - The end of a lease deletes its keys, in key order, in one revision of its own.
- *  - Below the compact revision nothing can be read or watched; at it, everything.
+ *  - Below the compact revision nothing can be read; a watch must begin above it (etcd has lost deletes at it).
  *
  * The server itself is synchronous: a call is applied in one piece, so calls are trivially linearizable. All that is
  * asynchronous, slow or broken lies in the clients (`MemoryStore`). Nothing is ever forgotten in `history` and

@@ -115,7 +115,7 @@ export class MemoryWatch implements Watch {
   }
 
   private catchUp(): void {
-    if (this.cursor < this.server.compactRevision) {
+    if (this.cursor <= this.server.compactRevision) {
       this.close();
       this.listener.onLost(compacted(this.server.compactRevision));
       return;
