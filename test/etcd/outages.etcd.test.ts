@@ -187,6 +187,24 @@ describe('one etcd', () => {
     expect(await write(store, '/w/a', 'on the other endpoint')).toBeGreaterThan(0);
   });
 
+  it('a write whose answer is lost with the connection is not repeated either', async () => {
+    const direct = open([address]);
+    const proxy = later(await TcpProxy.start(address));
+    const store = open([proxy.address, address]);
+    const from = (await latest(store)) + 1;
+    const watch = later(new RecordedWatch(direct, prefixRange('/w/'), from));
+    proxy.swallowAnswers();
+    const writing = rejection(store.txn({ compare: [], success: [put('/w/applied', '')] }));
+    await watch.until(({ events }) => events.length === 1);
+    proxy.cut();
+    expect(await writing).toMatchObject({
+      code: 'ETCRON_ETCD_UNREACHABLE',
+      maybeApplied: true,
+      transient: true,
+    });
+    expect((await direct.range(singleKey('/w/applied'))).kvs[0]).toMatchObject({ version: 1 });
+  });
+
   it('ten clients race for one key: one wins, and the others learn who', async () => {
     const clients = Array.from({ length: 10 }, (_, index) => ({
       name: `node-${index}`,

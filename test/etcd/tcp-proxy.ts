@@ -5,6 +5,7 @@ type Mode = 'forward' | 'refuse' | 'silent';
 
 export class TcpProxy {
   private readonly sockets = new Set<Socket>();
+  private readonly upstreams = new Set<Socket>();
   private mode: Mode = 'forward';
 
   private constructor(private readonly server: Server) {}
@@ -35,6 +36,11 @@ export class TcpProxy {
     for (const socket of this.sockets) socket.pause().unpipe();
   }
 
+  /** Requests still reach the server; its answers are thrown away. */
+  swallowAnswers(): void {
+    for (const upstream of this.upstreams) upstream.unpipe().resume();
+  }
+
   heal(): void {
     this.mode = 'forward';
   }
@@ -51,6 +57,8 @@ export class TcpProxy {
     const { hostname, port } = new URL(`tcp://${target}`);
     const upstream = connect(Number(port), hostname);
     this.keep(upstream);
+    this.upstreams.add(upstream);
+    upstream.on('close', () => this.upstreams.delete(upstream));
     socket.pipe(upstream).pipe(socket);
     socket.on('close', () => upstream.destroy());
     upstream.on('close', () => socket.destroy());
