@@ -647,14 +647,17 @@ export function storeConformance(name: string, factory: () => Promise<Conformanc
         const first = await write(put(key('a'), '1'));
         await write(put(key('a'), '2'));
         let calls = 0;
-        const own = store.watch(all(), first, {
-          onEvents: () => {
-            calls += 1;
-            own.close();
-          },
-          onLost: () => undefined,
-        });
         const witness = watch(first);
+        await new Promise<void>((resolve) => {
+          const own = store.watch(all(), first, {
+            onEvents: () => {
+              calls += 1;
+              own.close();
+              resolve();
+            },
+            onLost: () => undefined,
+          });
+        });
         await write(put(key('a'), '3'));
         await witness.until(({ events }) => events.length >= 3);
         expect(calls).toBe(1);
