@@ -2,8 +2,16 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EtcronError } from '../errors.js';
 import { addConnectionOptions } from './connection-flags.js';
+import { applyCommand } from './commands/apply.js';
+import { devCommand } from './commands/dev.js';
+import { jobsCommand } from './commands/jobs.js';
 import { nextCommand } from './commands/next.js';
+import { runCommand } from './commands/run.js';
+import { runsCommand } from './commands/runs.js';
+import { statusCommand } from './commands/status.js';
 import { validateCommand } from './commands/validate.js';
+import { workerCommand } from './commands/worker.js';
+import { workersCommand } from './commands/workers.js';
 import { contextOf, provideEnvironment } from './context.js';
 import type { CliEnvironment } from './environment.js';
 import { examples } from './help.js';
@@ -38,7 +46,20 @@ export function createProgram(environment: CliEnvironment): Command {
     .configureHelp({ showGlobalOptions: true })
     .addOption(new Option('--json', 'print the result as JSON, and errors as a JSON object on stderr'));
   addConnectionOptions(program);
-  program.commandsGroup('Jobs:').addCommand(validateCommand()).addCommand(nextCommand());
+  program
+    .commandsGroup('A cluster:')
+    .addCommand(devCommand())
+    .addCommand(workerCommand())
+    .addCommand(workersCommand())
+    .addCommand(statusCommand())
+    .commandsGroup('Jobs:')
+    .addCommand(validateCommand())
+    .addCommand(applyCommand())
+    .addCommand(jobsCommand())
+    .addCommand(nextCommand())
+    .commandsGroup('Runs:')
+    .addCommand(runCommand())
+    .addCommand(runsCommand());
   program.addHelpText(
     'after',
     examples([

@@ -6,10 +6,10 @@ export function timeText(ms: number): string {
   return new Date(ms).toISOString().replace('T', ' ').replace('.000Z', 'Z');
 }
 
-/** `in 5m`, `3s ago`, `now`: two units at most. */
+/** `in 5m`, `3s ago`, `now`: whole seconds, two units at most. */
 export function relativeText(ms: number, nowMs: number): string {
-  const distanceMs = Math.abs(ms - nowMs);
-  if (distanceMs < 1_000) return 'now';
+  const distanceMs = Math.floor(Math.abs(ms - nowMs) / 1_000) * 1_000;
+  if (distanceMs === 0) return 'now';
   return ms > nowMs ? `in ${shortDuration(distanceMs)}` : `${shortDuration(distanceMs)} ago`;
 }
 

@@ -1,0 +1,54 @@
+import type { WorkerEntry } from '../../view/cluster-view.js';
+import type { CliContext } from '../context.js';
+import { takeSnapshot, type Snapshot } from '../snapshot.js';
+import { renderTable } from '../table.js';
+import { isoOrNull, relativeText } from '../time-text.js';
+
+/** The live workers, by name. */
+export async function showWorkers(context: CliContext): Promise<void> {
+  await context.withStore(async (cluster) => {
+    const snapshot = await takeSnapshot(cluster);
+    const { out, colors } = context;
+    const workers = [...snapshot.workers].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+    if (context.json) return out.json({ workers: workers.map((worker) => toJson(worker, snapshot)) });
+    if (workers.length === 0) return out.line('No workers. Start one with "etcron worker".');
+    const nowMs = context.clock.now();
+    const rows = workers.map(({ nodeId, value }) => [
+      { text: snapshot.leader?.nodeId === nodeId ? '★' : '', paint: colors.yellow },
+      value.name,
+      nodeId,
+      value.host,
+      String(value.pid),
+      { text: value.state, paint: value.state === 'active' ? colors.green : colors.yellow },
+      `${loadOf(snapshot, nodeId)}/${value.capacity}`,
+      relativeText(value.startedAt, nowMs),
+      labelsText(value.labels),
+    ]);
+    out.line(
+      renderTable(context, ['', 'NAME', 'NODE', 'HOST', 'PID', 'STATE', 'LOAD', 'SINCE', 'LABELS'], rows),
+    );
+    if (snapshot.leader) out.note(colors.dim(`★ leads since ${relativeText(snapshot.leader.since, nowMs)}`));
+  });
+}
+
+/** How many firings a node has claimed or runs. */
+export function loadOf({ firings }: Snapshot, nodeId: string): number {
+  return firings.filter(({ value }) => value.node === nodeId).length;
+}
+
+function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+}
+
+function toJson({ nodeId, value }: WorkerEntry, snapshot: Snapshot): unknown {
+  const { startedAt, ...rest } = value;
+  return {
+    node: nodeId,
+    ...rest,
+    load: loadOf(snapshot, nodeId),
+    since: isoOrNull(startedAt),
+    leader: snapshot.leader?.nodeId === nodeId,
+  };
+}

@@ -1,0 +1,75 @@
+/** The state of a cluster in numbers, and whether it can work. */
+import type { LeaderRecord } from '../../election/leader-record.js';
+import { firingState } from '../firing-state.js';
+import { jobState } from '../jobs/job-state.js';
+import type { Snapshot } from '../snapshot.js';
+
+export interface Summary {
+  /** Somebody leads, and there is an active worker. */
+  readonly healthy: boolean;
+  /** Why not. */
+  readonly problems: readonly string[];
+  readonly leader: LeaderRecord | null;
+  readonly workers: {
+    readonly active: number;
+    readonly draining: number;
+    readonly load: number;
+    readonly capacity: number;
+  };
+  readonly jobs: { readonly ok: number; readonly paused: number; readonly broken: number };
+  readonly firings: Readonly<Record<'planned' | 'inFlight' | 'late' | 'waiting', number>>;
+  readonly plannedThroughMs: number | null;
+}
+
+export function summarize(snapshot: Snapshot, nowMs: number): Summary {
+  const { leader, workers } = snapshot;
+  const active = workers.filter(({ value }) => value.state === 'active');
+  const live = new Set(workers.map(({ nodeId }) => nodeId));
+  const problems = [
+    ...(leader === null ? ['nobody leads: due times are not planned'] : []),
+    ...(active.length === 0 ? ['there is no active worker: nothing runs'] : []),
+  ];
+  return {
+    healthy: problems.length === 0,
+    problems,
+    leader,
+    workers: {
+      active: active.length,
+      draining: workers.length - active.length,
+      load: snapshot.firings.filter(({ value }) => value.node !== null && live.has(value.node)).length,
+      capacity: workers.reduce((sum, { value }) => sum + value.capacity, 0),
+    },
+    jobs: countJobs(snapshot),
+    firings: countFirings(snapshot, live, nowMs),
+    plannedThroughMs: snapshot.cursor?.plannedThrough.due ?? null,
+  };
+}
+
+function countJobs({ jobs }: Snapshot): Summary['jobs'] {
+  const counts = { ok: 0, paused: 0, broken: 0 };
+  for (const entry of jobs.values()) counts[jobState(entry)] += 1;
+  return counts;
+}
+
+/** One that lost its worker counts as late: somebody has to start it again. */
+function countFirings({ firings }: Snapshot, live: ReadonlySet<string>, nowMs: number): Summary['firings'] {
+  const counts = { planned: 0, inFlight: 0, late: 0, waiting: 0 };
+  for (const firing of firings) {
+    switch (firingState(firing, live, nowMs)) {
+      case 'planned':
+        counts.planned += 1;
+        break;
+      case 'claimed':
+      case 'running':
+        counts.inFlight += 1;
+        break;
+      case 'late':
+      case 'orphaned':
+        counts.late += 1;
+        break;
+      case 'waiting':
+        counts.waiting += 1;
+    }
+  }
+  return counts;
+}

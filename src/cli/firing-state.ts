@@ -1,0 +1,56 @@
+/** What a firing that is not over yet is waiting for, judged from what etcd says and a clock. */
+import { workerNameOf } from '../election/worker-record.js';
+import type { FiringEntry } from '../view/cluster-view.js';
+import { relativeText } from './time-text.js';
+
+export type FiringState =
+  /** Due later. */
+  | 'planned'
+  /** Due, and nobody has claimed it. */
+  | 'late'
+  /** Its last attempt failed, or was lost, and the next one is to come. */
+  | 'waiting'
+  /** A worker has it, and its time has not come. */
+  | 'claimed'
+  | 'running'
+  /** Its worker is gone; another one takes it over, or it ends `lost`. */
+  | 'orphaned';
+
+/** Clocks differ, and a claim takes a moment: only beyond this is a firing called late. */
+const LATE_AFTER_MS = 2_000;
+
+export function firingState(firing: FiringEntry, liveNodes: ReadonlySet<string>, nowMs: number): FiringState {
+  const { node, attempt, notBefore } = firing.value;
+  const startMs = startOf(firing);
+  if (node !== null) {
+    if (!liveNodes.has(node)) return 'orphaned';
+    return nowMs < startMs ? 'claimed' : 'running';
+  }
+  if (nowMs > startMs + LATE_AFTER_MS) return 'late';
+  return attempt > 0 || notBefore !== null ? 'waiting' : 'planned';
+}
+
+/** Not to be started before this time, in ms. */
+export function startOf({ id, value }: FiringEntry): number {
+  return Math.max(id.dueMs, value.notBefore ?? -Infinity);
+}
+
+/** Such as `running on w1, attempt 2`. */
+export function describeFiring(firing: FiringEntry, state: FiringState, nowMs: number): string {
+  const { node, attempt } = firing.value;
+  const worker = node === null ? '' : workerNameOf(node);
+  switch (state) {
+    case 'planned':
+      return `planned, due ${relativeText(firing.id.dueMs, nowMs)}`;
+    case 'late':
+      return `due ${relativeText(startOf(firing), nowMs)}, and not claimed yet`;
+    case 'waiting':
+      return `attempt ${attempt + 1} is due ${relativeText(startOf(firing), nowMs)}`;
+    case 'claimed':
+      return `claimed by ${worker}, due ${relativeText(startOf(firing), nowMs)}`;
+    case 'running':
+      return `running on ${worker}, attempt ${attempt}`;
+    case 'orphaned':
+      return `attempt ${attempt} was lost with its worker ${worker}`;
+  }
+}

@@ -1,0 +1,141 @@
+import { stringify } from 'yaml';
+import { formatRunId } from '../../etcd/keys.js';
+import { prefixRange, type KeyValue } from '../../etcd/store.js';
+import { listRuns, type RunEntry } from '../../history/history.js';
+import {
+  formatProblem,
+  parseJobValue,
+  printable,
+  serializeDefinition,
+  type JobDefinition,
+} from '../../jobs/index.js';
+import { describeSchedule, parseSchedule, preview, type PreviewEntry } from '../../schedule/index.js';
+import type { FiringEntry } from '../../view/cluster-view.js';
+import type { JobEntry } from '../../view/job-entry.js';
+import type { CliContext } from '../context.js';
+import type { Cluster } from '../environment.js';
+import { describeFiring, firingState, type FiringState } from '../firing-state.js';
+import { runRows, RUN_HEAD, runToJson } from '../runs/run-rows.js';
+import { firingEntry } from '../snapshot.js';
+import { renderFields, renderTable } from '../table.js';
+import { isoOrNull, relativeText, timeText } from '../time-text.js';
+import { findJob } from './find-job.js';
+import { jobState } from './job-state.js';
+
+const NEXT_COUNT = 5;
+const RUN_COUNT = 10;
+
+interface JobDetails {
+  readonly entry: JobEntry;
+  readonly definition: JobDefinition | null;
+  readonly next: readonly PreviewEntry[];
+  readonly firings: readonly (FiringEntry & { readonly state: FiringState })[];
+  readonly runs: readonly RunEntry[];
+  readonly nowMs: number;
+}
+
+/** One job: its definition or what is wrong with it, and what is next, under way and past. */
+export async function getJob(context: CliContext, name: string): Promise<void> {
+  await context.withStore(async (cluster) => {
+    const details = await readDetails(context, cluster, name);
+    if (context.json) context.out.json(toJson(details));
+    else print(context, cluster, details);
+  });
+}
+
+async function readDetails(context: CliContext, cluster: Cluster, name: string): Promise<JobDetails> {
+  const { store, keys } = cluster;
+  const entry = await findJob(cluster, name);
+  const [firings, workers, runs] = await Promise.all([
+    store.range(keys.firingsOf(name)),
+    store.range(prefixRange(keys.workers), { keysOnly: true }),
+    listRuns(store, keys, { job: name, limit: RUN_COUNT }),
+  ]);
+  const live = new Set(workers.kvs.map(({ key }) => key.slice(keys.workers.length)));
+  const nowMs = context.clock.now();
+  const parsed = parseJobValue(name, entry.kv.value);
+  const { job } = entry;
+  return {
+    entry,
+    definition: parsed.ok ? parsed.definition : null,
+    next:
+      job === null || job.paused ? [] : preview(parseSchedule(job.schedule, job.timezone), nowMs, NEXT_COUNT),
+    firings: firings.kvs.flatMap((kv: KeyValue) => {
+      const firing = firingEntry(keys, kv);
+      return firing ? [{ ...firing, state: firingState(firing, live, nowMs) }] : [];
+    }),
+    runs: runs.entries,
+    nowMs,
+  };
+}
+
+function print(context: CliContext, { keys }: Cluster, details: JobDetails): void {
+  const { out, colors } = context;
+  const { entry, definition, next, firings, runs, nowMs } = details;
+  const state = jobState(entry);
+  const stateColor = state === 'ok' ? colors.green : state === 'paused' ? colors.yellow : colors.red;
+  const fields: Parameters<typeof renderFields>[1][number][] = [
+    ['job', { text: entry.name, paint: colors.bold }],
+    ['state', { text: state, paint: stateColor }],
+  ];
+  if (entry.job) fields.push(['when', `${describeSchedule(entry.job.schedule)} (${entry.job.timezone})`]);
+  fields.push(['key', `${keys.job(entry.name)} (revision ${entry.modRevision})`]);
+  out.line(renderFields(context, fields));
+  const section = (title: string, text: string): void => out.line(`\n${colors.bold(title)}\n${text}`);
+  if (definition) section('Definition', safeLines(stringify(JSON.parse(serializeDefinition(definition)))));
+  else {
+    section(
+      'Problems',
+      entry.problems.map((problem) => colors.red(formatProblem(problem, entry.name))).join('\n'),
+    );
+    section('Value', safeLines(entry.kv.value.toString('utf8')));
+  }
+  if (next.length > 0) {
+    const rows = next.map(({ dueMs, localText, note = '' }) => [
+      localText,
+      timeText(dueMs),
+      relativeText(dueMs, nowMs),
+      note,
+    ]);
+    section('Next', renderTable(context, ['LOCAL', 'UTC', '', ''], rows));
+  }
+  const underWay = firings.filter((firing) => firing.state !== 'planned');
+  if (underWay.length > 0) {
+    const rows = underWay.map((firing) => [firing.runId, describeFiring(firing, firing.state, nowMs)]);
+    section('Under way', renderTable(context, ['RUN', ''], rows));
+  }
+  if (runs.length > 0) section('Last runs', renderTable(context, RUN_HEAD, runRows(context, runs)));
+}
+
+/** Text from etcd, line by line, without what a terminal would obey. */
+function safeLines(text: string): string {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => `  ${printable(line)}`)
+    .join('\n');
+}
+
+function toJson({ entry, definition, next, firings, runs }: JobDetails): unknown {
+  return {
+    name: entry.name,
+    state: jobState(entry),
+    revision: entry.modRevision,
+    definition,
+    problems: entry.problems,
+    ...(definition === null ? { value: entry.kv.value.toString('utf8') } : {}),
+    next: next.map(({ dueMs, localText, note }) => ({
+      due: isoOrNull(dueMs),
+      local: localText,
+      note: note ?? null,
+    })),
+    firings: firings.map(({ id, state, value }) => ({
+      run: formatRunId(id),
+      state,
+      attempt: value.attempt,
+      node: value.node,
+      notBefore: isoOrNull(value.notBefore),
+    })),
+    runs: runs.map(runToJson),
+  };
+}

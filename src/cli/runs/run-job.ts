@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { EtcronError } from '../../errors.js';
+import { formatRunId, type FiringId } from '../../etcd/keys.js';
+import { prefixRange } from '../../etcd/store.js';
+import { absent, modifiedAt, put } from '../../etcd/txn.js';
+import type { RunEntry } from '../../history/history.js';
+import { encodeFiring, manualFiring } from '../../view/firing-record.js';
+import type { CliContext } from '../context.js';
+import type { Cluster } from '../environment.js';
+import { brokenJob, findJob } from '../jobs/find-job.js';
+import { outcomeReason } from '../outcome-text.js';
+import { requester } from '../requester.js';
+import { followRun } from './follow-run.js';
+import { printRun } from './get-run.js';
+import { reportProgress } from './report-progress.js';
+
+export interface RunJobOptions {
+  readonly wait?: boolean;
+  /** ms. */
+  readonly timeout?: number;
+}
+
+/** The job can be edited between the read and the write; more often than this it is not. */
+const MAX_TRIES = 5;
+
+/**
+ * Asks for a run of the job, due now, whatever its schedule says; a paused job can be run by hand, too. With `wait` it
+ * rejects with ETCRON_RUN_FAILED unless the run succeeds.
+ */
+export async function runJob(context: CliContext, name: string, options: RunJobOptions): Promise<void> {
+  await context.withStore(async (cluster) => {
+    const id = await askForRun(context, cluster, name);
+    await warnWithoutWorkers(context, cluster);
+    if (!options.wait) {
+      if (context.json) context.out.json({ run: formatRunId(id) });
+      else context.out.line(formatRunId(id));
+      return;
+    }
+    context.out.note(formatRunId(id));
+    const run = await followRun(cluster, id, {
+      clock: context.clock,
+      timeoutMs: options.timeout ?? null,
+      onProgress: reportProgress(context),
+    });
+    printRun(context, run);
+    assertSucceeded(run);
+  });
+}
+
+async function askForRun({ clock }: CliContext, cluster: Cluster, name: string): Promise<FiringId> {
+  const { store, keys } = cluster;
+  const suffix = `manual-${randomBytes(4).toString('hex')}`;
+  for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
+    const entry = await findJob(cluster, name);
+    if (entry.job === null) throw brokenJob(entry, keys.job(name), 'run');
+    const id = { job: name, dueMs: clock.now(), suffix };
+    const key = keys.firing(id);
+    const result = await store.txn({
+      compare: [modifiedAt(keys.job(name), entry.modRevision), absent(key)],
+      success: [put(key, encodeFiring(manualFiring(requester())))],
+    });
+    if (result.succeeded) return id;
+  }
+  throw new EtcronError('ETCRON_CONFLICT', `others keep changing the job ${name}; it was not run`, {
+    hint: 'Try again.',
+  });
+}
+
+async function warnWithoutWorkers({ out }: CliContext, { store, keys }: Cluster): Promise<void> {
+  const { count } = await store.range(prefixRange(keys.workers), { countOnly: true });
+  if (count === 0)
+    out.warn('there is no worker now; the run starts as soon as there is one ("etcron worker")');
+}
+
+function assertSucceeded({ runId, record, problem }: RunEntry): void {
+  if (record?.outcome === 'succeeded') return;
+  const reason = record ? outcomeReason(record) : problem;
+  const ended = record ? `ended ${record.outcome}` : 'left a damaged record';
+  throw new EtcronError('ETCRON_RUN_FAILED', `${runId} ${ended}${reason ? `: ${reason}` : ''}`, {
+    details: { run: runId, outcome: record?.outcome ?? null },
+  });
+}

@@ -1,0 +1,86 @@
+/** The state of a cluster at one revision, read once: for commands that show it and end. */
+import type { z } from 'zod';
+import { leaderRecordSchema, type LeaderRecord } from '../election/leader-record.js';
+import { workerRecordSchema } from '../election/worker-record.js';
+import { parseRunId, type Keys } from '../etcd/keys.js';
+import { listRange } from '../etcd/listing.js';
+import { decodeRecord } from '../etcd/record.js';
+import { StoreError } from '../etcd/store-error.js';
+import type { KeyValue } from '../etcd/store.js';
+import type { FiringEntry, WorkerEntry } from '../view/cluster-view.js';
+import { cursorRecordSchema, type CursorRecord } from '../view/cursor-record.js';
+import { decodeFiring } from '../view/firing-record.js';
+import { JobEntry } from '../view/job-entry.js';
+import type { Cluster } from './environment.js';
+
+export interface Snapshot {
+  readonly revision: number;
+  /** By name, in byte order; what is broken, be it by its name, is among them. */
+  readonly jobs: ReadonlyMap<string, JobEntry>;
+  /** By job, then by due time. */
+  readonly firings: readonly FiringEntry[];
+  readonly workers: readonly WorkerEntry[];
+  readonly leader: LeaderRecord | null;
+  readonly cursor: CursorRecord | null;
+}
+
+const PAGE_SIZE = 1_000;
+/** The revision can be compacted between the two ranges. */
+const MAX_TRIES = 5;
+
+/** Rejects with a `StoreError`. Values that etcron did not write are left out, but for jobs, which say what is wrong. */
+export async function takeSnapshot({ store, keys }: Cluster): Promise<Snapshot> {
+  for (let tries = 1; ; tries += 1) {
+    const { revision, kvs } = await listRange(store, keys.mirrored, { pageSize: PAGE_SIZE });
+    try {
+      const workers = await store.range(keys.mirroredWorkers, { revision });
+      return decode(keys, revision, [...kvs.values(), ...workers.kvs]);
+    } catch (error) {
+      const compacted = error instanceof StoreError && error.details.compacted === true;
+      if (!compacted || tries === MAX_TRIES) throw error;
+    }
+  }
+}
+
+function decode(keys: Keys, revision: number, kvs: readonly KeyValue[]): Snapshot {
+  const jobs = new Map<string, JobEntry>();
+  const firings: FiringEntry[] = [];
+  const workers: WorkerEntry[] = [];
+  let leader: LeaderRecord | null = null;
+  let cursor: CursorRecord | null = null;
+  for (const kv of kvs) {
+    const { key } = kv;
+    if (key.startsWith(keys.jobs)) {
+      const name = key.slice(keys.jobs.length);
+      jobs.set(name, new JobEntry(name, kv));
+    } else if (key.startsWith(keys.firings)) {
+      const entry = firingEntry(keys, kv);
+      if (entry) firings.push(entry);
+    } else if (key.startsWith(keys.workers)) {
+      const value = valueOf(workerRecordSchema, kv);
+      if (value) workers.push({ nodeId: key.slice(keys.workers.length), ...revisions(kv), value });
+    } else if (key === keys.leader) leader = valueOf(leaderRecordSchema, kv);
+    else if (key === keys.cursor) cursor = valueOf(cursorRecordSchema, kv);
+  }
+  return { revision, jobs, firings, workers, leader, cursor };
+}
+
+/** Null when the key or its value is not a firing. */
+export function firingEntry(keys: Keys, kv: KeyValue): FiringEntry | null {
+  const runId = kv.key.slice(keys.firings.length);
+  const id = parseRunId(runId);
+  const decoded = decodeFiring(kv);
+  return id && decoded.ok ? { id, runId, ...revisions(kv), value: decoded.value } : null;
+}
+
+function valueOf<S extends z.ZodType>(schema: S, kv: KeyValue): z.output<S> | null {
+  const decoded = decodeRecord(schema, kv);
+  return decoded.ok ? decoded.value : null;
+}
+
+function revisions({ createRevision, modRevision }: KeyValue): {
+  createRevision: number;
+  modRevision: number;
+} {
+  return { createRevision, modRevision };
+}

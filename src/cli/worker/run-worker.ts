@@ -1,0 +1,85 @@
+/**
+ * The worker process around a `Node`.
+ *
+ *     settings → etcd answers (else exit 3) → node started ── SIGTERM, SIGINT, SIGHUP ──▶ drained, lease revoked, exit 0
+ *                                                │                                │
+ *                                                │                     second signal: commands killed, exit 128 + n
+ *                                                └─ a defect (uncaught error): logged, commands killed, exit 1
+ *
+ * No command outlives the process, however it ends by itself: `exit` kills what is left. An etcd that goes away later is the
+ * node's business; the process goes on.
+ */
+import { hostname } from 'node:os';
+import { systemClock } from '../../clock.js';
+import { messageOf } from '../../errors.js';
+import { Node } from '../../node/node.js';
+import { killAllNow, prepareCommand } from '../../run/executor.js';
+import { createLogger, type Logger } from '../../telemetry/logger.js';
+import type { CliContext } from '../context.js';
+import { packageVersion } from '../version.js';
+import { resolveWorkerSettings } from './resolve-settings.js';
+import { listenForStop, type StopSignal } from './stop-signals.js';
+import type { WorkerFlags } from './worker-settings.js';
+
+/** Secrets that nobody needs after the connection was made; dumps and debuggers show the environment. */
+const SECRET_VARIABLES = ['ETCRON_PASSWORD'];
+
+/** Runs until a signal stops it. Rejects when the worker cannot start. */
+export async function runWorker(context: CliContext, flags: WorkerFlags): Promise<void> {
+  const { environment, options } = context;
+  const { config } = options;
+  const settings = await resolveWorkerSettings({
+    flags,
+    env: environment.env,
+    isTTY: environment.stdout.isTTY === true,
+    ...(typeof config === 'string' ? { configPath: config } : {}),
+  });
+  const log = createLogger(settings.log);
+  process.title = `etcron worker ${settings.node.name}`;
+  await context.withStore(async ({ store, keys }) => {
+    for (const name of SECRET_VARIABLES) delete process.env[name];
+    const node = new Node({
+      store,
+      keys,
+      clock: systemClock,
+      random: Math.random,
+      log,
+      prepareCommand,
+      options: { ...settings.node, host: hostname(), pid: process.pid, version: packageVersion() },
+    });
+    endOnDefect(log);
+    const stopped = stopSignal(log);
+    const started = node.start();
+    const signal = await Promise.race([stopped, started.then(() => null)]);
+    if (signal === null) await stopped;
+    else started.catch(() => undefined);
+    await node.stop();
+  });
+}
+
+/** Resolves with the first stop signal; the second ends the process. */
+function stopSignal(log: Logger): Promise<StopSignal> {
+  return new Promise((resolve) => {
+    listenForStop({
+      onFirst: (signal) => {
+        log.info({ signal }, 'stopping; a second signal ends everything at once');
+        resolve(signal);
+      },
+      onSecond: (exitCode) => {
+        log.warn('second signal: ending at once');
+        // `exit` kills the commands.
+        process.exit(exitCode);
+      },
+    });
+  });
+}
+
+function endOnDefect(log: Logger): void {
+  process.on('exit', () => killAllNow());
+  const end = (error: unknown): void => {
+    log.fatal({ err: error }, `a defect in etcron: ${messageOf(error)}`);
+    process.exit(1);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}

@@ -1,0 +1,154 @@
+/** The settings of a worker: one table, from which flags, variables, keys of the configuration file and docs take their names. */
+import { z } from 'zod';
+import { DURATION_HELP, formatDuration, parseDuration } from '../../duration.js';
+import type { LogLevel } from '../../telemetry/logger.js';
+
+export interface WorkerSetting<T = unknown> {
+  /** With two dashes, on the command line. */
+  readonly flag: string;
+  readonly variable: string;
+  readonly placeholder: string;
+  readonly description: string;
+  readonly schema: z.ZodType<T>;
+  readonly defaultText: string;
+  /** Seldom needed; has a heading of its own in the help. */
+  readonly tuning: boolean;
+}
+
+const LOG_LEVELS = [
+  'trace',
+  'debug',
+  'info',
+  'warn',
+  'error',
+  'fatal',
+  'silent',
+] as const satisfies LogLevel[];
+const WORKER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const LABEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/;
+
+const name = z.string({ error: 'must be text' }).regex(WORKER_NAME, {
+  error: 'must be letters, digits, ".", "_" and "-", beginning with a letter or a digit, 100 at most',
+});
+
+function duration(minMs: number, maxMs: number) {
+  return z.string({ error: DURATION_HELP }).transform((text, context) => {
+    const ms = parseDuration(text);
+    if (ms !== null && ms >= minMs && ms <= maxMs) return ms;
+    const range = `must be from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
+    context.addIssue({ code: 'custom', message: ms === null ? DURATION_HELP : range });
+    return z.NEVER;
+  });
+}
+
+function wholeNumber(min: number, max: number) {
+  const error = `must be a whole number from ${min} to ${max}`;
+  const number = z.int({ error }).min(min, { error }).max(max, { error });
+  return z.preprocess(
+    (value) => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value),
+    number,
+  );
+}
+
+function oneOf<const Word extends string>(words: readonly Word[]) {
+  return z.enum(words, { error: `must be one of ${words.join(', ')}` });
+}
+
+/** `key=value` texts: a list from flags, separated by commas in a variable; a file holds a map. */
+const labels = z.preprocess(
+  (value) => {
+    if (typeof value === 'string') return toMap(value.split(','));
+    return Array.isArray(value) ? toMap(value) : value;
+  },
+  z.record(z.string().regex(LABEL_NAME), z.string().max(256), {
+    error: 'must be key=value, with a key of letters, digits, ".", "_", "/" and "-"',
+  }),
+);
+
+/** Undefined, which the schema refuses, when one of them is no pair. */
+function toMap(pairs: readonly unknown[]): Record<string, string> | undefined {
+  const map: Record<string, string> = {};
+  for (const pair of pairs) {
+    const [, key, value] = /^\s*([^=]+)=(.*?)\s*$/s.exec(String(pair)) ?? [];
+    if (key === undefined || value === undefined) return undefined;
+    map[key] = value;
+  }
+  return map;
+}
+
+function setting<T>(
+  [flag, placeholder]: readonly [string, string],
+  description: string,
+  schema: z.ZodType<T>,
+  defaultText: string,
+  tuning = false,
+): WorkerSetting<T> {
+  const variable = `ETCRON_${flag.toUpperCase().replaceAll('-', '_')}`;
+  return { flag: `--${flag}`, variable, placeholder, description, schema, defaultText, tuning };
+}
+
+const SECOND = 1_000;
+const HOUR = 3_600_000;
+
+/** By their key under `worker:` in the configuration file. */
+export const WORKER_SETTINGS = {
+  name: setting(['name', '<name>'], 'name of this worker; a restart keeps it', name, 'the host name'),
+  capacity: setting(['capacity', '<number>'], 'how many runs at once', wholeNumber(1, 100_000), '64'),
+  labels: {
+    ...setting(['label', '<key=value>'], 'a label; repeatable', labels, 'none'),
+    variable: 'ETCRON_LABELS',
+  },
+  leaseTtl: setting(
+    ['lease-ttl', '<duration>'],
+    'after this long without a sign of life a worker counts as dead',
+    duration(2 * SECOND, 600 * SECOND),
+    '10s',
+  ),
+  drainGrace: setting(
+    ['drain-grace', '<duration>'],
+    'how long a stop waits for running commands before it ends them',
+    duration(0, 24 * HOUR),
+    '30s',
+  ),
+  killGrace: setting(
+    ['kill-grace', '<duration>'],
+    'from SIGTERM to SIGKILL, when a command is ended',
+    duration(0, HOUR),
+    '10s',
+  ),
+  logLevel: setting(['log-level', '<level>'], LOG_LEVELS.join(', '), oneOf(LOG_LEVELS), 'info'),
+  logFormat: setting(
+    ['log-format', '<format>'],
+    'json or pretty',
+    oneOf(['json', 'pretty']),
+    'pretty on a terminal, else json',
+  ),
+  horizon: setting(
+    ['horizon', '<duration>'],
+    'how far ahead the leader plans; longer than the lease TTL',
+    duration(2 * SECOND, HOUR),
+    '15s, or 1.5 lease TTLs',
+    true,
+  ),
+  claimLead: setting(
+    ['claim-lead', '<duration>'],
+    'how long before its due time a firing is claimed',
+    duration(0, 60 * SECOND),
+    '500ms',
+    true,
+  ),
+  stagger: setting(
+    ['stagger', '<duration>'],
+    'how much later the next worker in order tries to claim',
+    duration(1, 10 * SECOND),
+    '100ms',
+    true,
+  ),
+} as const;
+
+export type WorkerSettingName = keyof typeof WORKER_SETTINGS;
+
+/** As commander parsed them: text, and a list for `--label`. */
+export type WorkerFlags = Readonly<Partial<Record<Exclude<WorkerSettingName, 'labels'>, string>>> & {
+  readonly label?: readonly string[];
+};
