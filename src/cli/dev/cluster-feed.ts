@@ -105,14 +105,14 @@ export class ClusterFeed implements Service {
 
   #workerChanged(nodeId: string, before: WorkerEntry | undefined): void {
     const after = this.view.workers.get(nodeId);
-    const name = (after ?? before)?.value.name;
-    if (name === undefined) return;
-    if (!after) {
-      this.#tell({ kind: 'worker', name, change: before?.value.state === 'draining' ? 'left' : 'gone' });
-    } else if (!before) this.#tell({ kind: 'worker', name, change: 'joined' });
-    else if (before.value.state !== after.value.state && after.value.state === 'draining') {
-      this.#tell({ kind: 'worker', name, change: 'draining' });
-    }
+    const worker = (after ?? before)?.value;
+    if (worker === undefined) return;
+    const tell = (change: Extract<FeedEvent, { kind: 'worker' }>['change']): void => {
+      this.#tell({ kind: 'worker', name: worker.name, pid: worker.pid, change });
+    };
+    if (!after) tell(before?.value.state === 'draining' ? 'left' : 'gone');
+    else if (!before) tell('joined');
+    else if (before.value.state === 'active' && after.value.state === 'draining') tell('draining');
   }
 
   #jobChanged(name: string, before: JobEntry | undefined): void {

@@ -26,6 +26,8 @@ export type FeedEvent =
       readonly kind: 'worker';
       readonly atMs: number;
       readonly name: string;
+      /** Tells a worker from its replacement, which has the same name. */
+      readonly pid: number;
       /** `gone`: its lease ended without a goodbye. */
       readonly change: 'joined' | 'draining' | 'left' | 'gone';
     }

@@ -174,7 +174,14 @@ function workerLine(event: Extract<FeedEvent, { kind: 'worker' }>, style: FeedSt
     case 'left':
       return sentence(atMs, '-', `${name} left`, c.yellow, style, c);
     case 'gone':
-      return sentence(atMs, '-', `the lease of ${name} ended; others take over its work`, c.red, style, c);
+      return sentence(
+        atMs,
+        '-',
+        `the lease of ${name} (process ${event.pid}) ended; others take over its work`,
+        c.red,
+        style,
+        c,
+      );
   }
 }
 

@@ -69,7 +69,7 @@ class DevSession {
   readonly #options: DevOptions;
   readonly #printer: FeedPrinter;
   readonly #requests: StopRequests;
-  readonly #tally = new Tally();
+  readonly #tally: Tally;
   readonly #workerLog = new WorkerLog();
   /** Pids of workers that have been seen in etcd. */
   readonly #joined = new Set<number>();
@@ -82,9 +82,13 @@ class DevSession {
     this.#context = context;
     this.#options = options;
     this.#printer = printer;
+    this.#tally = new Tally(context.clock.now());
     const { stdout } = context.environment;
     const ours = stdout === process.stdout ? process.stdout : null;
-    this.#requests = new StopRequests(context.clock, ours, () => void this.#pool?.endNow());
+    this.#requests = new StopRequests(context.clock, ours, () => {
+      printer.line('Ending everything at once.');
+      void this.#pool?.endNow();
+    });
     this.#failed = new Promise((_, reject) => {
       this.#fail = reject;
     });

@@ -10,18 +10,28 @@ export class Tally {
   readonly #lateness = new Map<number, number>();
   #leaderChanges = 0;
   #recovered = 0;
+  /** Lateness counts for due times after this: nobody was there to start earlier ones in time. */
+  #readyMs: number;
+
+  /** @param startMs wall time at which the workers were started */
+  constructor(startMs: number) {
+    this.#readyMs = startMs;
+  }
 
   add(event: FeedEvent): void {
     if (event.kind === 'ended') {
       const { outcome, latenessMs, manual, attempts } = event.record;
+      const inTime = event.id.dueMs > this.#readyMs && !manual;
       this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
       // After a crash it is measured from the due time, and says how long the recovery took.
-      if (latenessMs !== null && !manual && attempts === 1) {
+      if (latenessMs !== null && inTime && attempts === 1) {
         const ms = Math.max(0, Math.round(latenessMs));
         this.#lateness.set(ms, (this.#lateness.get(ms) ?? 0) + 1);
       }
-    } else if (event.kind === 'leader' && event.before !== null) this.#leaderChanges += 1;
-    else if (event.kind === 'recovered') this.#recovered += 1;
+    } else if (event.kind === 'leader') {
+      if (event.before === null) this.#readyMs = event.atMs;
+      else this.#leaderChanges += 1;
+    } else if (event.kind === 'recovered') this.#recovered += 1;
   }
 
   /** The smallest lateness in ms that at least `share` (0 to 1) of the firings did not exceed; null without any. */

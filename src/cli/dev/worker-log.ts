@@ -57,9 +57,9 @@ function judge(line: string, isError: boolean): Pick<LogEvent, 'level' | 'text'>
   return { level: level >= ERROR ? 'error' : 'warn', text };
 }
 
-/** The ends of firings and broken jobs: the feed reads them from etcd. */
+/** The ends of firings, missed due times and broken jobs: the feed reads them from etcd. */
 function isInFeedAnyway(entry: Readonly<Record<string, unknown>>): boolean {
-  return 'outcome' in entry || ('job' in entry && 'path' in entry && 'message' in entry);
+  return 'outcome' in entry || 'missed' in entry || ('job' in entry && 'path' in entry && 'message' in entry);
 }
 
 function parse(line: string): Readonly<Record<string, unknown>> | null {

@@ -119,10 +119,10 @@ test.each<[FeedEvent, string]>([
     { kind: 'late-result', ...attempt, outcome: 'succeeded' },
     '16:00:05 16:00:05 backup           w-3                    ☠ lost, then succeeded',
   ],
-  [{ kind: 'worker', atMs: DUE, name: 'w-1', change: 'joined' }, '16:00:05 + w-1 joined'],
+  [{ kind: 'worker', atMs: DUE, name: 'w-1', pid: 7, change: 'joined' }, '16:00:05 + w-1 joined'],
   [
-    { kind: 'worker', atMs: DUE, name: 'w-1', change: 'gone' },
-    '16:00:05 - the lease of w-1 ended; others take over its work',
+    { kind: 'worker', atMs: DUE, name: 'w-1', pid: 7, change: 'gone' },
+    '16:00:05 - the lease of w-1 (process 7) ended; others take over its work',
   ],
   [
     { kind: 'process-died', atMs: DUE, name: 'w-1', pid: 7, how: 'killed by SIGKILL', replaceInMs: 5_000 },
