@@ -8,7 +8,8 @@ import { formatRunId, type Keys } from '../src/etcd/keys.js';
 import type { Store } from '../src/etcd/store.js';
 import { put } from '../src/etcd/txn.js';
 import { decodeRun, type RunRecord } from '../src/history/run-record.js';
-import type { BenchCluster } from './cluster.js';
+import { PROFILED_WORKER, type BenchCluster } from './cluster.js';
+import { readCosts, type Cost } from './cpu-profile.js';
 
 export interface Account {
   /** One for each expected firing that was found; of several, the first. */
@@ -32,8 +33,8 @@ export async function account(
   const giveUpAt = performance.now() + withinMs;
   for (;;) {
     const history = await replay(cluster.store, cluster.keys, fromRevision);
-    if (expected.every((runId) => history.records.has(runId)) || performance.now() > giveUpAt)
-      return judge(expected, history);
+    const isComplete = expected.every((runId) => history.records.has(runId));
+    if (isComplete || performance.now() > giveUpAt) return judge(expected, history);
     await sleep(POLL_MS);
   }
 }
@@ -79,8 +80,12 @@ async function replay(store: Store, keys: Keys, fromRevision: number): Promise<H
 
 function judge(expected: readonly string[], history: History): Account {
   const records: RunRecord[] = [];
+  const ranges = [...history.records].flatMap(([runId, all]) =>
+    all.flatMap(({ missed }) => (missed === null ? [] : [{ job: jobOf(runId), ...missed }])),
+  );
   const found = {
     lost: [] as string[],
+    missed: [] as string[],
     doubled: [] as string[],
     early: [] as string[],
     failed: [] as string[],
@@ -88,23 +93,54 @@ function judge(expected: readonly string[], history: History): Account {
   for (const runId of expected) {
     const own = history.records.get(runId) ?? [];
     const [record] = own;
+    const dueMs = dueOf(runId);
     if (record === undefined) {
-      found.lost.push(runId);
+      const isMissed = ranges.some(
+        ({ job, from, through }) => job === jobOf(runId) && from <= dueMs && dueMs <= through,
+      );
+      found[isMissed ? 'missed' : 'lost'].push(runId);
       continue;
     }
     records.push(record);
     const claims = history.claims.get(runId) ?? 0;
     if (own.length > 1 || claims > 1 || record.attempts > 1)
       found.doubled.push(`${runId} (${claims} claims, ${own.length} records, ${record.attempts} attempts)`);
-    const dueMs = Date.parse(runId.slice(runId.indexOf('/') + 1));
     if (record.startedAt !== null && record.startedAt < dueMs)
       found.early.push(`${runId} (${dueMs - record.startedAt} ms)`);
-    if (record.outcome !== 'succeeded') found.failed.push(`${runId} (${record.outcome}: ${record.reason})`);
+    if (record.outcome === 'missed') found.missed.push(runId);
+    else if (record.outcome !== 'succeeded')
+      found.failed.push(`${runId} (${record.outcome}: ${record.reason})`);
   }
   const problems = Object.entries(found).flatMap(([kind, runs]) =>
     runs.length === 0 ? [] : [`${runs.length} of ${expected.length} firings ${kind}: ${shorten(runs)}`],
   );
   return { records, problems };
+}
+
+function jobOf(runId: string): string {
+  return runId.slice(0, runId.indexOf('/'));
+}
+
+function dueOf(runId: string): number {
+  return Date.parse(runId.slice(runId.indexOf('/') + 1));
+}
+
+/** Of those that started. */
+export function latenessesMs(records: readonly RunRecord[]): number[] {
+  return records.flatMap(({ latenessMs }) => (latenessMs === null ? [] : [latenessMs]));
+}
+
+/** What a firing cost the profiled worker between two moments; its profile is complete once it has ended. */
+export async function costsPerFiring(
+  { profileFile }: BenchCluster,
+  records: readonly RunRecord[],
+  fromUs: number,
+  toUs: number,
+): Promise<Cost[] | null> {
+  if (profileFile === null) return null;
+  const firings = records.filter((record) => record.worker === PROFILED_WORKER).length;
+  const costs = await readCosts(profileFile, fromUs, toUs);
+  return costs.map(({ place, ms }) => ({ place, ms: ms / firings }));
 }
 
 function shorten(runs: readonly string[]): string {

@@ -1,4 +1,5 @@
 /** Real worker processes on the etcd of the benchmark, under a key prefix of their own. */
+import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildProcess } from 'node:child_process';
@@ -14,23 +15,33 @@ const STOP_WITHIN_MS = 60_000;
 const POLL_MS = 50;
 const JOBS_PER_TXN = 100;
 const KEPT_LINES = 20;
+/** Of each worker, when it is about what happened and not about a start that failed. */
+const TOLD_LINES = 2;
+
+export const PROFILED_WORKER = 'w-1';
 
 interface WorkerProcess {
   readonly name: string;
   readonly child: ChildProcess;
   readonly lines: string[];
+  /** Of its output, those that were kept included. */
+  lineCount: number;
   readonly ended: Promise<void>;
 }
 
 export class BenchCluster {
   readonly keys: Keys;
   readonly store: EtcdStore;
+  /** Complete once the workers have ended; null: none is taken. */
+  readonly profileFile: string | null;
   readonly #context: ScenarioContext;
   readonly #workers: WorkerProcess[] = [];
 
   private constructor(context: ScenarioContext, prefix: string) {
     this.#context = context;
     this.keys = new Keys(prefix);
+    const { profileDir } = context;
+    this.profileFile = profileDir === null ? null : join(profileDir, `${prefix.slice(1)}.cpuprofile`);
     this.store = new EtcdStore({ endpoints: [new URL(context.etcd.endpoint).host] });
   }
 
@@ -71,7 +82,10 @@ export class BenchCluster {
 
   /** What a worker said: at this log level, only what is not in order. */
   complaints(): string[] {
-    return this.#workers.flatMap(({ name, lines }) => lines.map((line) => `${name}: ${line}`));
+    return this.#workers.flatMap(({ name, lines, lineCount }) => {
+      const told = lines.slice(0, TOLD_LINES).map((line) => `${name}: ${line}`);
+      return lineCount > told.length ? [...told, `${name}: … ${lineCount - told.length} more lines`] : told;
+    });
   }
 
   /** Lets the workers drain, and ends those that take too long. Idempotent. */
@@ -89,16 +103,16 @@ export class BenchCluster {
   }
 
   #startWorker(number: number): void {
-    const { program, profileDir, etcd } = this.#context;
+    const { program, etcd } = this.#context;
     const name = `w-${number}`;
     const profile =
-      profileDir !== null && number === 1
+      this.profileFile !== null && name === PROFILED_WORKER
         ? [
             '--cpu-prof',
             '--cpu-prof-dir',
-            profileDir,
+            dirname(this.profileFile),
             '--cpu-prof-name',
-            `${baseName(this.keys.prefix)}.cpuprofile`,
+            basename(this.profileFile),
           ]
         : [];
     const where = ['--endpoints', new URL(etcd.endpoint).host, '--prefix', this.keys.prefix];
@@ -116,17 +130,20 @@ export class BenchCluster {
         '--log-level',
         'warn',
       ],
-      { env: ownEnvironment(), stopWhenOrphaned: true },
+      // In a folder without a configuration file.
+      { env: ownEnvironment(), cwd: etcd.dataDir, stopWhenOrphaned: true },
     );
     const lines: string[] = [];
+    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    const worker: WorkerProcess = { name, child, lines, lineCount: 0, ended };
+    this.#workers.push(worker);
     for (const stream of [child.stdout!, child.stderr!]) {
       createInterface({ input: stream }).on('line', (line) => {
+        worker.lineCount += 1;
         if (lines.length < KEPT_LINES) lines.push(line);
       });
     }
     child.on('error', (error) => lines.push(error.message));
-    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-    this.#workers.push({ name, child, lines, ended });
   }
 
   async #ready(): Promise<void> {
@@ -150,8 +167,4 @@ export class BenchCluster {
 /** Without settings of etcron, which would change what is measured. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ETCRON_')));
-}
-
-function baseName(prefix: string): string {
-  return prefix.replace(/^\//, '');
 }

@@ -14,7 +14,7 @@ import { findEtcd, type EtcdBinary } from '../src/etcd/embedded/find-etcd.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 import { BareSpawners } from './bare-spawners.js';
 import { describeMachine, type Machine } from './machine.js';
-import { renderReport, summarize, type ScenarioRuns } from './report.js';
+import { renderCosts, renderReport, summarize, type ScenarioRuns } from './report.js';
 import type { Figures, Scenario } from './scenario.js';
 import { drainBurst } from './scenarios/drain-burst.js';
 import { etcdCeiling } from './scenarios/etcd-ceiling.js';
@@ -109,6 +109,7 @@ async function runOnce(
       const context = { etcd, spawners, program: resolve(options.program), profileDir, say };
       const result = await scenario.run(context);
       figures.push(result.figures);
+      if (result.costs) say(renderCosts(result.costs));
       problems.push(...result.problems.map((problem) => `${scenario.name}: ${problem}`));
     }
     relateToEtcd(scenarios, figures);

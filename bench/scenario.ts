@@ -1,5 +1,6 @@
 /** What a scenario is: something that is run on a fresh etcd and gives figures, or says what went wrong. */
 import type { EmbeddedEtcd } from '../src/etcd/embedded/embedded-etcd.js';
+import type { Cost } from './cpu-profile.js';
 import type { BareSpawners } from './bare-spawners.js';
 
 export interface ScenarioContext {
@@ -21,6 +22,8 @@ export interface ScenarioResult {
   readonly figures: Figures;
   /** Broken promises: a firing that is lost, doubled, early or failed. Any of them fails the whole benchmark. */
   readonly problems: readonly string[];
+  /** Of the profiled worker, per firing that it ran; null without a profile. */
+  readonly costs?: readonly Cost[] | null;
 }
 
 export interface Measure {

@@ -6,7 +6,6 @@ import type { Figures, Measure } from './scenario.js';
 const MS_PER_TICK = 10;
 
 interface Snapshot {
-  readonly atMs: number;
   /** User and system time of the worker processes themselves, and of their children that have ended. */
   readonly workersMs: number | null;
   readonly commandsMs: number | null;
@@ -14,6 +13,7 @@ interface Snapshot {
   readonly busyMs: number | null;
   readonly totalMs: number | null;
   readonly ownMs: number;
+  readonly largestMiB: number;
   readonly etcd: ReadonlyMap<string, number>;
 }
 
@@ -26,6 +26,7 @@ export const USAGE_MEASURES: readonly Measure[] = [
   { key: 'workerCpuMs', label: 'CPU of the workers per firing', unit: 'ms', digits: 2 },
   { key: 'commandCpuMs', label: 'CPU of the commands per firing', unit: 'ms', digits: 2 },
   { key: 'etcdCpuMs', label: 'CPU of etcd per firing', unit: 'ms', digits: 2 },
+  { key: 'workerMiB', label: 'memory of the largest worker (RSS)', unit: 'MiB', digits: 0 },
   { key: 'proposals', label: 'etcd proposals per firing', unit: '', digits: 3 },
   { key: 'fsyncMs', label: 'etcd: mean WAL fsync', unit: 'ms', digits: 2 },
   { key: 'othersPercent', label: 'CPU taken by other work on this machine', unit: '%', digits: 0 },
@@ -49,11 +50,11 @@ async function snapshot(endpoint: string, workerPids: readonly number[]): Promis
     );
   const { user, system } = process.cpuUsage();
   return {
-    atMs: performance.now(),
     workersMs: sum('ownMs'),
     commandsMs: sum('childrenMs'),
     ...(await machineTimes()),
     ownMs: (user + system) / 1000,
+    largestMiB: Math.max(...(await Promise.all(workerPids.map(residentMiB)))),
     etcd: await etcdMetrics(endpoint),
   };
 }
@@ -70,6 +71,7 @@ function difference(before: Snapshot, after: Snapshot, firings: number): Figures
     workerCpuMs: since('workersMs') / firings,
     commandCpuMs: since('commandsMs') / firings,
     etcdCpuMs: etcdMs / firings,
+    workerMiB: after.largestMiB,
     proposals: metric('etcd_server_proposals_applied_total') / firings,
     fsyncMs: (metric(`${fsync}_sum`) / metric(`${fsync}_count`)) * 1000,
     othersPercent: (Math.max(0, since('busyMs') - ours) / since('totalMs')) * 100,
@@ -86,6 +88,12 @@ async function processTimes(pid: number): Promise<{ ownMs: number; childrenMs: n
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [user, system, childUser, childSystem] = fields.slice(11, 15).map((ticks) => Number(ticks));
   return { ownMs: (user! + system!) * MS_PER_TICK, childrenMs: (childUser! + childSystem!) * MS_PER_TICK };
+}
+
+/** NaN where there is no `/proc`, or no such process. */
+async function residentMiB(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? NaN) / 1024;
 }
 
 async function machineTimes(): Promise<{ busyMs: number | null; totalMs: number | null }> {

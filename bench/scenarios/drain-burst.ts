@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { account } from '../accounting.js';
+import { account, costsPerFiring, latenessesMs } from '../accounting.js';
 import { BenchCluster } from '../cluster.js';
 import { NODE_DEFAULTS } from '../../src/node/options.js';
 import { prefixRange, type Watch } from '../../src/etcd/store.js';
+import { profileTimeUs } from '../cpu-profile.js';
 import { spreadMeasures, type Scenario } from '../scenario.js';
 import { spread } from '../statistics.js';
 import { beginUsage, USAGE_MEASURES } from '../usage.js';
@@ -35,9 +36,11 @@ export const drainBurst: Scenario = {
       const fromRevision = await cluster.revision();
       const dueMs = Math.ceil((Date.now() + NOTICE_MS) / 1000) * 1000;
       const jobs = await cluster.putJobs(JOBS, onlyAt(new Date(dueMs)));
+      const fromUs = profileTimeUs();
       const usage = await beginUsage(context.etcd.endpoint, cluster.pids);
       const finishedMs = await allRecorded(cluster, fromRevision, dueMs);
-      const costs = await usage.figures(JOBS);
+      const spent = await usage.figures(JOBS);
+      const toUs = profileTimeUs();
       const { records, problems } = await account(
         cluster,
         fromRevision,
@@ -48,18 +51,18 @@ export const drainBurst: Scenario = {
       const complaints = cluster.complaints();
       await cluster.stop();
       for (const line of complaints) context.say(line);
+      const costs = await costsPerFiring(cluster, records, fromUs, toUs);
 
       const bareAfter = await context.spawners.spawn({ count: JOBS, concurrency });
       const perSecond = (JOBS / finishedMs) * 1000;
       const barePerSecond = (JOBS / ((bareBefore.endedMs + bareAfter.endedMs) / 2)) * 1000;
-      const latenessMs = records.map((record) => record.latenessMs ?? NaN);
       const figures = {
         ...{ perSecond, finishedMs, barePerSecond },
         ofBare: perSecond / barePerSecond,
-        ...spread('lateness', latenessMs),
-        ...costs,
+        ...spread('lateness', latenessesMs(records)),
+        ...spent,
       };
-      return { figures, problems };
+      return { figures, problems, costs };
     } finally {
       await cluster.stop();
     }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { account } from '../accounting.js';
+import { account, costsPerFiring, latenessesMs } from '../accounting.js';
 import { BenchCluster } from '../cluster.js';
+import { profileTimeUs } from '../cpu-profile.js';
 import { spreadMeasures, type Scenario } from '../scenario.js';
 import { spread } from '../statistics.js';
 import { beginUsage, USAGE_MEASURES } from '../usage.js';
@@ -39,28 +40,28 @@ export const everySecondCommand: Scenario = {
       const firstDueMs = Math.ceil((Date.now() + WARM_UP_MS) / 1000) * 1000;
       // A claim is made half a second before its due time: the stretch begins and ends in between.
       await sleep(firstDueMs - 1_000 - Date.now());
+      const fromUs = profileTimeUs();
       const usage = await beginUsage(context.etcd.endpoint, cluster.pids);
       await sleep(firstDueMs + (SECONDS - 1) * 1000 - Date.now());
-      const costs = await usage.figures(JOBS * SECONDS);
+      const spent = await usage.figures(JOBS * SECONDS);
+      const toUs = profileTimeUs();
       const dues = Array.from({ length: SECONDS }, (_, second) => firstDueMs + second * 1000);
       const { records, problems } = await account(cluster, fromRevision, jobs, dues, LAST_RECORD_WITHIN_MS);
       const complaints = cluster.complaints();
       await cluster.stop();
       for (const line of complaints) context.say(line);
+      const costs = await costsPerFiring(cluster, records, fromUs, toUs);
 
       const bare = spread('bare', [...bareBefore, ...(await baseline())]);
-      const lateness = spread(
-        'lateness',
-        records.map((record) => record.latenessMs ?? NaN),
-      );
+      const lateness = spread('lateness', latenessesMs(records));
       const figures = {
         ...lateness,
         ...bare,
         overBareP50: lateness.latenessP50Ms! / bare.bareP50Ms!,
         overBareP99: lateness.latenessP99Ms! / bare.bareP99Ms!,
-        ...costs,
+        ...spent,
       };
-      return { figures, problems };
+      return { figures, problems, costs };
     } finally {
       await cluster.stop();
     }
