@@ -21,6 +21,9 @@ async function withCluster(work: (cluster: Cluster) => Promise<void>): Promise<v
   try {
     await work(cluster);
     expect(cluster.violations()).toEqual([]);
+  } catch (error) {
+    console.error(cluster.complaints());
+    throw error;
   } finally {
     await cluster.stop();
   }

@@ -1,5 +1,6 @@
 /** `etcron dev` as a user runs it: real etcd, real workers, real signals. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -27,6 +28,8 @@ afterEach(async () => {
 /** A running `etcron dev`, whose lines can be waited for in their order. */
 class Dev {
   readonly child: ChildProcess;
+  /** In the environment of dev, etcd, the workers and the guards, but not in that of commands. */
+  readonly marker = `dev-test-${randomUUID()}`;
   readonly lines: string[] = [];
   readonly exited: Promise<[code: number | null, signal: string | null]>;
   #seen = 0;
@@ -36,6 +39,7 @@ class Dev {
   constructor(args: readonly string[]) {
     this.child = spawn(process.execPath, [PROGRAM, 'dev', '--workers', '2', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, DEV_TEST_MARKER: this.marker },
     });
     this.exited = once(this.child, 'close') as Promise<[number | null, string | null]>;
     for (const stream of [this.child.stdout!, this.child.stderr!]) {
@@ -88,13 +92,15 @@ async function jobsFile(...jobs: string[]): Promise<string> {
   return path;
 }
 
-/** Command lines of living processes that contain `text`: a folder of theirs, or a number that only they have. */
-async function processesWith(text: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const pid of await readdir('/proc')) {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (line.includes(text)) found.push(`${pid} ${line.replaceAll('\0', ' ')}`);
+/** Living processes with `text` in their command line or environment. */
+async function processesWith(text: string): Promise<{ pid: number; command: string }[]> {
+  const found: { pid: number; command: string }[] = [];
+  for (const name of await readdir('/proc')) {
+    const pid = Number(name);
+    if (Number.isNaN(pid) || pid === process.pid) continue;
+    const read = (file: string): Promise<string> => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+    const [command, environment] = [await read('cmdline'), await read('environ')];
+    if (command.includes(text) || environment.includes(text)) found.push({ pid, command });
   }
   return found;
 }
@@ -112,10 +118,8 @@ test('a killed worker is replaced, another one goes on with its run, and a stop 
   );
   const dev = new Dev(['-f', file, '--replace-after', '1s']);
   await dev.line(/^Using etcd \d+\.\d+/);
-  const [, root] = await (async () => {
-    await dev.line(/^jobs +3 jobs \(3 created from .*jobs\.yaml\)/);
-    return dev.line(/^logs +(.*)\/logs$/);
-  })();
+  await dev.line(/^jobs +3 jobs \(3 created from .*jobs\.yaml\)/);
+  const [, root] = await dev.line(/^logs +(.*)\/logs$/);
   await dev.line(/^workers +kill -9 \d+ {3}# w-1/);
   await dev.line(/★ w-\d leads now$/);
   await dev.line(/ tick +w-\d +\+\d+ms +\d+ms {2}✓ succeeded +tock$/);
@@ -133,7 +137,8 @@ test('a killed worker is replaced, another one goes on with its run, and a stop 
   await dev.line(/ long +w-\d .*✓ succeeded #2$/);
   await dev.line(/ tick .*✓ succeeded/);
 
-  expect(await processesWith(root!)).not.toEqual([]);
+  // dev, etcd, two workers, and their guards.
+  expect((await processesWith(dev.marker)).length).toBe(7);
   dev.child.kill('SIGTERM');
   await dev.line(/^Stopping: the workers drain/);
   await dev.line(
@@ -143,7 +148,7 @@ test('a killed worker is replaced, another one goes on with its run, and a stop 
   for (const worker of [newPid, dev.pidOf('w-1'), dev.pidOf('w-2')]) {
     expect(existsSync(`/proc/${worker}`)).toBe(false);
   }
-  await untilGone(root!);
+  await untilGone(dev.marker);
   expect(existsSync(root!)).toBe(false);
   // A pipe gets no colours.
   // eslint-disable-next-line no-control-regex
@@ -164,7 +169,7 @@ test('a data folder is continued by the next start', async () => {
   await second.line(/ tick .*✓ succeeded/);
   second.child.kill('SIGTERM');
   expect(await second.exited).toEqual([0, null]);
-  await untilGone(dataDir);
+  await untilGone(second.marker);
 });
 
 test('SIGKILL of dev leaves neither etcd nor workers nor commands nor data behind', async () => {
@@ -176,7 +181,7 @@ test('SIGKILL of dev leaves neither etcd nor workers nor commands nor data behin
   await dev.line(/ endless .*▶ started/);
   expect(await processesWith('98765.4321')).not.toEqual([]);
   dev.child.kill('SIGKILL');
-  await untilGone(root!);
+  await untilGone(dev.marker);
   await untilGone('98765.4321');
   while (existsSync(root!)) await new Promise((resolve) => setTimeout(resolve, 50));
 });
@@ -194,7 +199,7 @@ test('a second signal ends runs and workers at once', async () => {
   const again = setInterval(() => dev.child.kill('SIGTERM'), 100);
   await dev.line(/^Ending everything at once/).finally(() => clearInterval(again));
   expect(await dev.exited).toEqual([143, null]);
-  await untilGone(root!);
+  await untilGone(dev.marker);
   await untilGone('98764.321');
 });
 
@@ -202,12 +207,12 @@ test('the end of the embedded etcd is an error, and an orderly end', async () =>
   const dev = new Dev(['-f', await jobsFile(TICK)]);
   const [, root] = await dev.line(/^logs +(.*)\/logs$/);
   await dev.line(/ tick .*✓ succeeded/);
-  const server = (await processesWith(`${root}/etcd`)).find((line) => line.includes('--data-dir'))!;
-  process.kill(Number(server.split(' ')[0]), 'SIGKILL');
+  const server = (await processesWith(dev.marker)).find(({ command }) => command.includes('--data-dir'))!;
+  process.kill(server.pid, 'SIGKILL');
   await dev.line(/^error: the embedded etcd ended \(SIGKILL\)/);
   await dev.line(/\[ETCRON_ETCD_ENDED\]/);
   expect(await dev.exited).toEqual([1, null]);
-  await untilGone(root!);
+  await untilGone(dev.marker);
 });
 
 test('when nobody reads any more it ends quietly and in order', async () => {
@@ -216,7 +221,7 @@ test('when nobody reads any more it ends quietly and in order', async () => {
   await dev.line(/★ w-\d leads now/);
   dev.child.stdout!.destroy();
   expect(await dev.exited).toEqual([0, null]);
-  await untilGone(root!);
+  await untilGone(dev.marker);
   expect(existsSync(root!)).toBe(false);
   expect(dev.output).not.toContain('error');
 });

@@ -16,6 +16,7 @@ import { leaderRecordSchema } from '../../src/election/leader-record.js';
 import { workerRecordSchema, type WorkerRecord } from '../../src/election/worker-record.js';
 import { decodeRun, type RunRecord } from '../../src/history/run-record.js';
 import { parseSchedule } from '../../src/schedule/index.js';
+import { cursorRecordSchema } from '../../src/view/cursor-record.js';
 import { decodeFiring, type FiringRecord } from '../../src/view/firing-record.js';
 import { waitUntil } from './wait.js';
 
@@ -156,11 +157,13 @@ export class Cluster {
     });
   }
 
-  /** Waits until all due times of the job up to `throughMs` have ended. */
+  /** Waits until all due times of the job up to `throughMs` have been planned, and have ended. */
   async ended(job: string, throughMs: number): Promise<void> {
     await waitUntil(
       async () => {
-        if (Date.now() < throughMs) return false;
+        const [kv] = await this.list(singleKey(this.keys.cursor));
+        const cursor = kv && decodeRecord(cursorRecordSchema, kv);
+        if (!cursor?.ok || cursor.value.plannedThrough.due < throughMs) return false;
         const waiting = [...(await this.firings(job)).keys()];
         return waiting.every(
           (runId) => Date.parse(runId.slice(job.length + 1).replace(/\+.*$/, '')) > throughMs,
@@ -207,7 +210,20 @@ export class Cluster {
     return wrong;
   }
 
-  /** Ends everything that is left, hard. */
+  /** For a test that failed: what the workers complained about. */
+  complaints(): string {
+    const lines = this.workers.flatMap(({ name, log }) =>
+      log()
+        .split('\n')
+        .map((line) => `${name} ${line}`),
+    );
+    return lines
+      .filter((line) => /"level":[456]0|rror/.test(line))
+      .slice(-60)
+      .join('\n');
+  }
+
+  /** Ends everything that is left. */
   async stop(): Promise<void> {
     for (const worker of this.workers) {
       if (worker.child.exitCode !== null || worker.child.signalCode !== null) continue;
