@@ -71,9 +71,11 @@ describe('an orderly stop of a worker', () => {
       await waitUntil(() => cluster.evidence().length > 0, { what: 'the run' });
       worker!.child.kill('SIGTERM');
       await waitUntil(() => worker!.log().includes('draining'), { what: 'the drain' });
-      worker!.child.kill('SIGTERM');
-      const { code, signal } = await worker!.exited;
-      expect(code ?? signal).not.toBe(0);
+      // Signals that come together count as one, so it takes one that comes later.
+      const again = setInterval(() => worker!.child.kill('SIGTERM'), 200);
+      const ended = await worker!.exited;
+      clearInterval(again);
+      expect(ended).toEqual({ code: 143, signal: null });
       const { readFileSync } = await import('node:fs');
       const pid = Number(readFileSync(`${cluster.folder}/pid`, 'utf8'));
       await waitUntil(() => !isAlive(pid), { what: 'the command to be gone' });

@@ -11,14 +11,19 @@ export interface StopSignalHandlers {
   readonly onSecond: (exitCode: number) => void;
 }
 
+/** Signals that come together are one request: one Ctrl-C arrives from the terminal and again from npm, which forwards it. */
+const SAME_REQUEST_MS = 500;
+
 /** Listens for the signals that ask this process to stop. */
 export function listenForStop({ onFirst, onSecond }: StopSignalHandlers): void {
-  let stopping = false;
+  let firstAtMs: number | null = null;
   for (const signal of SIGNALS) {
     process.on(signal, () => {
-      if (stopping) return onSecond(128 + constants.signals[signal]);
-      stopping = true;
-      onFirst(signal);
+      const nowMs = performance.now();
+      if (firstAtMs === null) {
+        firstAtMs = nowMs;
+        onFirst(signal);
+      } else if (nowMs - firstAtMs >= SAME_REQUEST_MS) onSecond(128 + constants.signals[signal]);
     });
   }
 }
