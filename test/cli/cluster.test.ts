@@ -1,0 +1,131 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { cursorRecordSchema } from '../../src/view/cursor-record.js';
+import { encodeRecord } from '../../src/etcd/record.js';
+import { put } from '../../src/etcd/txn.js';
+import { due, GOOD_JOB, keys, T0, TestCli } from './support.js';
+
+let cli: TestCli;
+
+beforeEach(() => {
+  cli = new TestCli();
+});
+
+describe('workers', () => {
+  test('who they are, what they have and who leads', async () => {
+    cli.putWorker('w1-abc123', { labels: { zone: 'eu' } });
+    cli.putWorker('w2-abc123', { state: 'draining', capacity: 9 });
+    cli.putLeader('w2-abc123');
+    cli.putFiring(due('a', 1), { attempt: 1, node: 'w1-abc123' });
+    const { code, stdout } = await cli.run('workers');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ +w1 +w1-abc123 +h1 +7 +active +1\/4 +1m ago +zone=eu$/m);
+    expect(stdout).toMatch(/^★ +w2 +w2-abc123 +h1 +7 +draining +0\/9 +1m ago$/m);
+    expect((await cli.run('workers', '--json')).json()).toMatchObject({
+      workers: [
+        {
+          node: 'w1-abc123',
+          name: 'w1',
+          load: 1,
+          capacity: 4,
+          leader: false,
+          since: '2026-11-21T13:59:00.000Z',
+        },
+        { node: 'w2-abc123', state: 'draining', leader: true },
+      ],
+    });
+  });
+
+  test('none', async () => {
+    expect((await cli.run('workers')).stdout).toContain('etcron worker');
+  });
+});
+
+describe('status', () => {
+  test('a healthy cluster', async () => {
+    cli.putWorker('w1-abc123');
+    cli.putLeader('w1-abc123');
+    cli.putJob('a', GOOD_JOB);
+    cli.putJob('b', '{"schedule":"@daily","command":"x","paused":true}');
+    cli.putJob('c', 'nonsense');
+    cli.putFiring(due('a', 10));
+    cli.putFiring(due('a', -10));
+    cli.putFiring(due('a', -20), { attempt: 1, node: 'w1-abc123' });
+    cli.putFiring(due('a', -30), { attempt: 1, node: 'gone-abc123' });
+    cli.putFiring(due('a', -40), { attempt: 1, notBefore: T0 + 5_000 });
+    cli.putRun(due('a', -60), { outcome: 'failed', reason: 'exit code 9' });
+    cli.putRun(due('a', -50));
+    const cursor = { plannedThrough: { due: T0 + 13_000, job: null }, jobsRevision: 1, at: T0 };
+    cli.etcd.txn({ compare: [], success: [put(keys.cursor, encodeRecord(cursorRecordSchema, cursor))] });
+    const { code, stdout } = await cli.run('status');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^leader +w1-abc123 since 2026-11-21 13:59:30Z \(30s ago\)$/m);
+    expect(stdout).toMatch(/^workers +1 active, 0 draining, load 1\/4$/m);
+    expect(stdout).toMatch(/^jobs +1 ok, 1 paused, 1 broken$/m);
+    expect(stdout).toMatch(/^firings +1 planned, 1 in flight, 2 late, 1 waiting for a retry$/m);
+    expect(stdout).toMatch(/^planned +through 2026-11-21 14:00:13Z \(in 13s\)$/m);
+    expect(stdout).toMatch(/^etcd +memory +3\.4\.23/m);
+    expect(stdout).toMatch(/^a\/2026-11-21T13:59:00.000Z +failed +1m ago +exit code 9$/m);
+    expect(stdout).toContain('✓ healthy');
+    expect((await cli.run('status', '--json')).json()).toMatchObject({
+      healthy: true,
+      firings: { planned: 1, inFlight: 1, late: 2, waiting: 1 },
+      plannedThrough: '2026-11-21T14:00:13.000Z',
+      failures: [{ outcome: 'failed' }],
+      etcd: [{ version: '3.4.23' }],
+    });
+  });
+
+  test.each([
+    ['no leader', () => cli.putWorker('w1-abc123'), 'nobody leads'],
+    ['no worker', () => cli.putLeader('w1-abc123'), 'there is no active worker'],
+    [
+      'only a draining one',
+      () => {
+        cli.putLeader('w1-abc123');
+        cli.putWorker('w1-abc123', { state: 'draining' });
+      },
+      'there is no active worker',
+    ],
+  ])('%s is not healthy', async (_, prepare, problem) => {
+    prepare();
+    const { code, stdout, stderr } = await cli.run('status');
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(stdout).toContain(`✗ ${problem}`);
+    expect((await cli.run('status', '--json')).json()).toMatchObject({ healthy: false });
+  });
+});
+
+describe('next', () => {
+  test('describes a schedule and lists due times with what clock changes do', async () => {
+    const { code, stdout } = await cli.run(
+      ...['next', '30 2 * * *', '--tz', 'America/New_York', '--from', '2026-03-07', '-n', '2'],
+    );
+    expect(code).toBe(0);
+    expect(stdout).toContain('At 02:30 (America/New_York)');
+    expect(stdout).toContain('Sat 2026-03-07 02:30:00 -05:00  2026-03-07 07:30:00Z');
+    expect(stdout).toMatch(/Sun 2026-03-08 03:00:00 -04:00 .* moved by the clock change/);
+  });
+
+  test('as JSON, from now, in UTC', async () => {
+    expect((await cli.run('next', '@every 90s', '-n', '2', '--json')).json()).toMatchObject({
+      timezone: 'UTC',
+      from: '2026-11-21T14:00:00.000Z',
+      due: [{ due: '2026-11-21T14:01:30.000Z', note: null }, { due: '2026-11-21T14:03:00.000Z' }],
+    });
+  });
+
+  test('one that is never due', async () => {
+    const { code, stdout } = await cli.run('next', '0 0 30 2 *');
+    expect(code).toBe(0);
+    expect(stdout).toContain('never due');
+  });
+
+  test.each([
+    [['61 * * * *'], 'ETCRON_SCHEDULE_INVALID'],
+    [['* * * * *', '--tz', 'Europe/Berln'], 'ETCRON_TIMEZONE_INVALID'],
+  ])('%j is bad input', async (args, code) => {
+    const result = await cli.run('next', ...args);
+    expect(result.code).toBe(2);
+    expect(result.stderr).toContain(`[${code}]`);
+  });
+});
