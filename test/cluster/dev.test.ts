@@ -191,7 +191,7 @@ test('a second signal ends runs and workers at once', async () => {
     '-f',
     await jobsFile('endless: { schedule: "* * * * * *", command: "sleep 98764.321", overlap: skip }'),
   ]);
-  const [, root] = await dev.line(/^logs +(.*)\/logs$/);
+  await dev.line(/^logs +(.*)\/logs$/);
   await dev.line(/ endless .*▶ started/);
   dev.child.kill('SIGTERM');
   await dev.line(/^Stopping: .*waiting for 1 run of endless/);
@@ -205,7 +205,7 @@ test('a second signal ends runs and workers at once', async () => {
 
 test('the end of the embedded etcd is an error, and an orderly end', async () => {
   const dev = new Dev(['-f', await jobsFile(TICK)]);
-  const [, root] = await dev.line(/^logs +(.*)\/logs$/);
+  await dev.line(/^logs +(.*)\/logs$/);
   await dev.line(/ tick .*✓ succeeded/);
   const server = (await processesWith(dev.marker)).find(({ command }) => command.includes('--data-dir'))!;
   process.kill(server.pid, 'SIGKILL');
