@@ -2,7 +2,7 @@
  * One claimed firing on this node, from the claim to its end.
  *
  *     waiting ──due──▶ running ──process tree gone──▶ finishing ──▶ done
- *        │ given back (drain) · voided or cancelled (job edited or deleted) · killed before it began ──▲
+ *        │ given back (drain, job edited) · cancelled (job deleted) · killed before it began ──────────▲
  *
  * Invariants
  * - The process starts only at or after its time on this node's wall clock, and only while the session is trusted.
@@ -23,13 +23,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { FiringRecord } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
 import type { Claim } from './claim-txn.js';
-import {
-  prepareEnd,
-  prepareHandBack,
-  prepareVoid,
-  type HeldClaim,
-  type PreparedFinish,
-} from './finish-txn.js';
+import { prepareEnd, prepareHandBack, type HeldClaim, type PreparedFinish } from './finish-txn.js';
 import { amendLost } from './late-result.js';
 import { persist } from './persist.js';
 
@@ -54,6 +48,8 @@ export interface ExecutionContext {
   readonly sessionEnded: AbortSignal;
   /** Aborted when the node stops for good. */
   readonly stopped: AbortSignal;
+  /** Aborted with either of the two: nothing can be written for this claim any more. */
+  readonly over: AbortSignal;
   /** Asks to be called (`tryStart`) at that wall time. */
   readonly callAt: (runId: string, atMs: number) => void;
 }
@@ -157,10 +153,8 @@ export class Execution {
   killRequested(by: string, why: string): void {
     if (this.#state === 'waiting') {
       this.#state = 'finishing';
-      void this.#finish(
-        prepareEnd(this.#keys, this.#held, this.#record('killed', `by ${by}: ${why}`, null)),
-        'killed',
-      );
+      const record = this.#unstarted('killed', `by ${by}: ${why}`);
+      void this.#finish(prepareEnd(this.#keys, this.#held, record), 'killed');
     } else this.#command?.kill('kill-request' satisfies StopReason);
   }
 
@@ -170,11 +164,12 @@ export class Execution {
     else this.#command?.kill('shutdown' satisfies StopReason, graceMs);
   }
 
-  /** Returns a claim that has not started, as if it had never been made. */
+  /** Returns a claim that has not started, as if it had never been made (but a crash that it found stays counted). */
   giveBack(): void {
     if (this.#state !== 'waiting') return;
     this.#state = 'finishing';
-    const firing: FiringRecord = { ...this.claim.before, node: null, slot: null };
+    const { crashes } = this.claim.firing;
+    const firing: FiringRecord = { ...this.claim.before, crashes, node: null, slot: null };
     void this.#finish(prepareHandBack(this.#keys, this.#held, firing), 'given back');
   }
 
@@ -183,12 +178,11 @@ export class Execution {
     if (this.#state !== 'waiting') return;
     const { firing, before } = this.claim;
     if (before.attempt === 0 && firing.origin === 'schedule') {
-      if (entry?.plannedFingerprint === firing.fingerprint) return;
-      this.#state = 'finishing';
-      void this.#finish(prepareVoid(this.#keys, this.#held), 'void: the job was changed');
+      // Only the leader voids: it knows whether the changed schedule asks for this due time, too.
+      if (entry?.plannedFingerprint !== firing.fingerprint) this.giveBack();
     } else if (entry === undefined) {
       this.#state = 'finishing';
-      const record = { ...this.#record('cancelled', 'the job was deleted', null), attempts: before.attempt };
+      const record = this.#unstarted('cancelled', 'the job was deleted');
       void this.#finish(prepareEnd(this.#keys, this.#held, record), 'cancelled');
     }
   }
@@ -285,12 +279,17 @@ export class Execution {
     };
   }
 
+  /** The claim did not become an attempt. */
+  #unstarted(outcome: Outcome, reason: string): RunRecord {
+    return { ...this.#record(outcome, reason, null), attempts: this.claim.before.attempt };
+  }
+
   /** Writes the end, for as long as the lock can be ours. `record` is given when a late result would be worth telling. */
   async #finish(prepared: PreparedFinish, what: string, record?: RunRecord): Promise<void> {
-    const { submit, clock, random, sessionEnded, stopped, store } = this.#context;
-    const signal = AbortSignal.any([sessionEnded, stopped]);
+    const { submit, clock, random, sessionEnded, stopped, over, store } = this.#context;
     try {
-      const result = prepared.interpret(await persist(submit, prepared.txn, { clock, random, signal }));
+      const written = await persist(submit, prepared.txn, { clock, random, signal: over });
+      const result = prepared.interpret(written);
       if (result === 'done') {
         this.#log.debug({ as: what }, 'the claim ended');
         return;

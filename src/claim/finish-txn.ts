@@ -3,8 +3,8 @@
  * somebody else's, the result is not ours to write.
  *
  *     end        → delete lock, slot, firing; put run record      (the firing's one terminal record)
- *     hand back  → delete lock, slot; put firing {node null, …}   (retry later, or another worker goes on)
- *     void       → delete lock, slot, firing                      (it never started, and must not any more)
+ *     hand back  → delete lock, slot; put firing {node null, …}   (retry later, another worker goes on, or the
+ *                                                                  leader voids it: it never started)
  *
  * A lost reply is resolved by sending the transaction again: it then fails because the lock is gone, and the branch for
  * that case reads what we would have written.
@@ -50,17 +50,6 @@ export function prepareHandBack(keys: Keys, claim: HeldClaim, firing: FiringReco
     [...release(keys, claim), put(key, text)],
     key,
     (kv) => kv.value.toString('utf8') === text,
-  );
-}
-
-/** Takes away a claimed firing that never started and that its job does not ask for any more. */
-export function prepareVoid(keys: Keys, claim: HeldClaim): PreparedFinish {
-  return prepare(
-    keys,
-    claim,
-    [...release(keys, claim), del(keys.firing(claim.id))],
-    keys.firing(claim.id),
-    () => false,
   );
 }
 

@@ -3,6 +3,7 @@
  * leadership, its claims. When the lease is gone the life is over and the node begins another; the mirrors and the
  * processes still running belong to the node and pass from one life to the next.
  */
+import { setMaxListeners } from 'node:events';
 import { sleep, type Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { Claimer } from '../claim/claimer.js';
@@ -30,6 +31,8 @@ export interface IncarnationContext {
   readonly view: ClusterView;
   readonly options: NodeOptions;
   readonly executions: Executions;
+  /** Aborted when the node stops for good. */
+  readonly stopped: AbortSignal;
   /** The lease is gone. */
   readonly onEnded: () => void;
 }
@@ -59,11 +62,16 @@ export class Incarnation {
     const batcher = new TxnBatcher(store);
     const isTrusted = (): boolean => session.isTrusted();
     const { nodeId } = this;
+    // One for the whole life: Node keeps something of each combined signal for as long as its sources live.
+    const over = AbortSignal.any([this.#ended.signal, context.stopped]);
+    // Each claim that ends while etcd does not answer listens.
+    setMaxListeners(0, over);
     const base = { store, keys, clock, random, log: this.#log, view, nodeId };
     this.#part = {
       nodeId,
       isTrusted,
       sessionEnded: this.#ended.signal,
+      over,
       submit: (txn) => batcher.submit(txn),
     };
     this.#election = new Election({
@@ -121,6 +129,11 @@ export class Incarnation {
     return this.#election.isLeader();
   }
 
+  /** The lease is gone; also when that happened before `begin` was done, and nobody could be told. */
+  get isOver(): boolean {
+    return this.#session.ended;
+  }
+
   isTrusted(): boolean {
     return this.#session.isTrusted();
   }
@@ -176,7 +189,6 @@ export class Incarnation {
     await this.#election.start();
     await this.#claimer.start();
     this.#log.info({ leaseId: session.leaseId, ttlMs: session.ttlMs }, 'worker is ready');
-    if (session.ended) onEnded();
   }
 
   #onView(changes: ViewChanges): void {

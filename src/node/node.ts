@@ -6,6 +6,7 @@
  *     stop (drain): leadership handed over, no more claims, unstarted claims given back → running commands may finish
  *                   within the grace → the rest is ended and handed to other workers → lease revoked
  */
+import { setMaxListeners } from 'node:events';
 import { Backoff } from '../backoff.js';
 import { sleep, type Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
@@ -40,12 +41,14 @@ export class Node implements Service {
   readonly #executions: Executions;
   readonly #stopped = new AbortController();
   #life: Incarnation | null = null;
+  #starting: Promise<void> | null = null;
   #living: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(context: NodeContext) {
     const { store, keys, clock, random, log, prepareCommand, options } = context;
     this.#context = context;
+    setMaxListeners(0, this.#stopped.signal);
     const mirrored = { clock, log, random };
     const main = new Mirror(store, keys.mirrored, { ...mirrored, name: 'schedule' });
     const workers = new Mirror(store, keys.mirroredWorkers, { ...mirrored, name: 'workers' });
@@ -89,12 +92,16 @@ export class Node implements Service {
   async start(): Promise<void> {
     if (this.#stopping) return;
     try {
-      for (const mirror of this.#mirrors) await mirror.start();
-      if (!this.#isStopped()) await this.#begin();
+      await (this.#starting = this.#start());
     } catch (error) {
       await this.stop();
       throw error;
     }
+  }
+
+  async #start(): Promise<void> {
+    for (const mirror of this.#mirrors) if (!this.#isStopped()) await mirror.start();
+    if (!this.#isStopped()) await this.#begin();
   }
 
   /** Drains; see the header. `graceMs` overrides the configured grace for running commands. */
@@ -112,25 +119,28 @@ export class Node implements Service {
       ...{ store, keys, clock, random, log, options },
       view: this.#view,
       executions: this.#executions,
+      stopped: this.#stopped.signal,
       onEnded: () => this.#beginAgain(),
     });
     this.#life = life;
     if (this.#isStopped()) await this.#endLife(true);
+    else if (life.isOver) this.#beginAgain();
   }
 
   #beginAgain(): void {
     this.#living ??= this.#rebirth().finally(() => {
       this.#living = null;
+      if (this.#life?.isOver && !this.#isStopped()) this.#beginAgain();
     });
   }
 
   async #rebirth(): Promise<void> {
     const { clock, random, log } = this.#context;
     const backoff = new Backoff(200, 5_000, random);
-    await this.#endLife(false);
-    while (!this.#isStopped()) {
+    while (!this.#isStopped() && (this.#life === null || this.#life.isOver)) {
       try {
-        return await this.#begin();
+        await this.#endLife(false);
+        await this.#begin();
       } catch (error) {
         log.debug({ err: messageOf(error) }, 'could not open a new session; trying again');
         await sleep(clock, backoff.nextMs(), this.#stopped.signal).catch(() => undefined);
@@ -155,7 +165,7 @@ export class Node implements Service {
       await this.#within(options.killGraceMs + LAST_WRITES_MS, this.#executions.settled());
     }
     this.#stopped.abort(new Error('the node was stopped'));
-    await this.#living;
+    await Promise.allSettled([this.#starting, this.#living]);
     await this.#endLife(true);
     this.#executions.close();
     for (const mirror of this.#mirrors) await mirror.stop();

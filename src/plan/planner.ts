@@ -25,9 +25,11 @@
  * Failures
  * - A reply is lost: `LeaderWriter` finds out whether the write happened.
  * - Deposed: the next fenced write fails, the pass ends, the next leader goes on at the cursor.
- * - The cursor is deleted or overwritten by hand: all jobs count as changed, and are planned again with compares.
+ * - The cursor is deleted or overwritten by hand: the leader in office writes its own again. A new leader that finds it
+ *   gone, unreadable or far in the future treats all jobs as changed, and plans them with compares.
  * - A crash between two commits: the next leader repeats what was not committed, and finds what was.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { sleep, type Clock } from '../clock.js';
 import { formatRunId, type Keys } from '../etcd/keys.js';
 import type { Operation, Store } from '../etcd/store.js';
@@ -81,9 +83,9 @@ interface Upcoming extends Occurrence {
 
 interface Dirty {
   /** Plan from here, exclusive. */
-  fromMs: number;
+  readonly fromMs: number;
   /** The first change that is not planned yet. */
-  revision: number;
+  readonly revision: number;
 }
 
 /** A cursor this far ahead of any horizon was not written by a leader with a working clock. */
@@ -106,6 +108,9 @@ export class Planner {
   readonly #dirty = new Map<string, Dirty>();
   #writer: LeaderWriter;
   #position: Position = { due: 0, job: null };
+  /** The cursor that this term wrote last, then those of which it is not known whether they were written. */
+  #sent: CursorRecord[] = [];
+  #sentRevision: number;
   #planned: { jobsRevision: number; at: number } = { jobsRevision: 0, at: 0 };
   #basis: { revision: number; sentAtMs: number };
   #needsInit = true;
@@ -118,6 +123,7 @@ export class Planner {
     this.#context = context;
     this.#term = term;
     this.#basis = { revision: term.createRevision, sentAtMs: term.campaignedAtMs };
+    this.#sentRevision = term.createRevision;
     this.#writer = this.#makeWriter(0);
   }
 
@@ -145,10 +151,9 @@ export class Planner {
     while (!this.#abort.signal.aborted) {
       this.#woken = false;
       try {
-        if (isLeader() && this.#context.view.revision >= this.#term.createRevision) await this.#pass();
+        if (isLeader() && this.#context.view.revision >= this.#sentRevision) await this.#pass();
       } catch (error) {
         if (error instanceof CursorChangedError) {
-          log.warn('the cursor was changed by somebody else; planning again from what it says now');
           this.#needsInit = true;
         } else if (!(error instanceof NotLeaderError)) {
           log.error({ err: error }, 'planning failed; trying again');
@@ -167,26 +172,50 @@ export class Planner {
   }
 
   #onView(changes: ViewChanges): void {
-    this.#observeBasis(changes.revision);
+    // With the basis from before this batch: an own cursor write within it may be younger than the change beside it.
     for (const [name, old] of changes.jobs) {
       const now = this.#context.view.jobs.get(name);
       const revision = now?.modRevision ?? changes.revision;
       this.#markDirty(name, { fromMs: this.#basis.sentAtMs, revision }, old, now);
     }
-    const gotTheCursor = this.#needsInit && changes.revision >= this.#term.createRevision;
-    if (changes.jobs.size > 0 || gotTheCursor) this.poke();
+    // A claim given back after its job was changed, or a firing that we planned while the change was under way.
+    for (const runId of changes.firings.keys()) {
+      const firing = this.#context.view.firings.get(runId);
+      if (firing && this.#isUnwanted(firing))
+        this.#addDirty(firing.id.job, this.#basis.sentAtMs, changes.revision);
+    }
+    this.#observeBasis(changes.revision);
+    const gotTheCursor = this.#needsInit && changes.revision >= this.#sentRevision;
+    if (gotTheCursor) this.poke();
   }
 
   #markDirty(name: string, change: Dirty, old: JobEntry | undefined, now: JobEntry | undefined): void {
-    const known = this.#dirty.get(name);
-    if (known) {
-      known.fromMs = Math.min(known.fromMs, change.fromMs);
-      return;
-    }
     // The planned firings stay right when only the command (or anything but the schedule) changed.
     const sameSchedule =
       old && now && old.plannedFingerprint !== null && old.plannedFingerprint === now.plannedFingerprint;
-    if (!sameSchedule) this.#dirty.set(name, change);
+    if (!sameSchedule || this.#dirty.has(name)) this.#addDirty(name, change.fromMs, change.revision);
+  }
+
+  /** A new object each time: a mark that was set while the job was being planned must outlive that planning. */
+  #addDirty(name: string, fromMs: number, revision: number): void {
+    const known = this.#dirty.get(name);
+    this.#dirty.set(
+      name,
+      known ? { ...known, fromMs: Math.min(known.fromMs, fromMs) } : { fromMs, revision },
+    );
+    this.poke();
+  }
+
+  /** The schedule of a job changed since this occurrence was computed: the job is planned again from there instead. */
+  #isOutdated({ job, dueMs }: Upcoming): boolean {
+    const dirty = this.#dirty.get(job);
+    if (dirty && dirty.fromMs >= dueMs) this.#addDirty(job, dueMs - 1, dirty.revision);
+    return dirty !== undefined;
+  }
+
+  /** The job's schedule does not ask for this firing (any more), and it never started. */
+  #isUnwanted(firing: FiringEntry): boolean {
+    return isVoidable(firing, this.#context.view.jobs.get(firing.id.job)?.plannedFingerprint ?? null);
   }
 
   #observeBasis(viewRevision: number): void {
@@ -206,29 +235,23 @@ export class Planner {
     await this.#planAhead(basis);
   }
 
-  /** Takes up the cursor that the mirror shows. */
+  /** Takes up the cursor that the mirror shows, or rather our own where somebody else wrote over it. */
   #init(): void {
     const { view, clock, log, options } = this.#context;
     const nowMs = clock.now();
     this.#heap.clear();
     this.#dirty.clear();
     this.#generations.clear();
-    let { cursor } = view;
-    if (
-      cursor.state === 'present' &&
-      cursor.value.plannedThrough.due > nowMs + options.horizonMs + IMPLAUSIBLE_AHEAD_MS
-    ) {
-      log.error({ cursor: cursor.value }, 'the cursor lies too far in the future; planning again without it');
-      cursor = { ...cursor, state: 'broken', problem: 'too far in the future' };
-    }
-    const cursorRevision = cursor.state === 'absent' ? 0 : cursor.modRevision;
-    this.#writer = this.#makeWriter(cursorRevision);
-    if (cursor.state === 'present') {
-      this.#position = cursor.value.plannedThrough;
-      this.#planned = cursor.value;
+    this.#writer = this.#makeWriter(view.cursor.state === 'absent' ? 0 : view.cursor.modRevision);
+    const cursor = this.#trustworthyCursor(nowMs);
+    if (cursor !== null) {
+      const { plannedThrough, jobsRevision, at } = cursor;
+      this.#position = plannedThrough;
+      this.#planned = { jobsRevision, at };
     } else {
-      const back = cursor.state === 'broken' ? REPLAN_AFTER_DAMAGE_MS : 0;
-      this.#position = { due: nowMs, job: null };
+      const back = view.cursor.state === 'absent' ? 0 : REPLAN_AFTER_DAMAGE_MS;
+      // Up to the horizon firings may stand already: there all jobs are planned as changed ones are, with compares.
+      this.#position = { due: nowMs + options.horizonMs, job: null };
       this.#planned = { jobsRevision: 0, at: this.#basis.sentAtMs - back };
     }
     for (const [name, entry] of view.jobs) {
@@ -237,10 +260,8 @@ export class Planner {
     }
     // A job deleted or changed since then left firings that its schedule does not ask for any more.
     for (const firing of view.firings.values()) {
-      const name = firing.id.job;
-      if (isVoidable(firing, view.jobs.get(name)?.plannedFingerprint ?? null) && !this.#dirty.has(name)) {
-        this.#dirty.set(name, { fromMs: this.#planned.at, revision: this.#planned.jobsRevision + 1 });
-      }
+      if (this.#isUnwanted(firing))
+        this.#addDirty(firing.id.job, this.#planned.at, this.#planned.jobsRevision + 1);
     }
     this.#needsInit = false;
     log.info(
@@ -251,6 +272,22 @@ export class Planner {
       },
       'planning from the cursor',
     );
+  }
+
+  /** Null when there is none. */
+  #trustworthyCursor(nowMs: number): CursorRecord | null {
+    const { view, log, options } = this.#context;
+    const shown = view.cursor.state === 'present' ? view.cursor.value : null;
+    const ours = this.#sent[0];
+    if (ours && !(shown && this.#sent.some((sent) => isDeepStrictEqual(sent, shown)))) {
+      log.error({ cursor: shown }, 'somebody else wrote or deleted the cursor; going on from our own');
+      return ours;
+    }
+    if (shown && shown.plannedThrough.due > nowMs + options.horizonMs + IMPLAUSIBLE_AHEAD_MS) {
+      log.error({ cursor: shown }, 'the cursor lies too far in the future; planning again without it');
+      return null;
+    }
+    return shown;
   }
 
   /** Puts the job's next occurrence behind the position into the heap, in place of any earlier entry. */
@@ -268,19 +305,26 @@ export class Planner {
   async #planDirtyJobs(overdueThroughMs: number): Promise<void> {
     for (const [name, dirty] of [...this.#dirty]) {
       const entry = this.#context.view.jobs.get(name);
-      await this.#untilNoConflict(name, () => this.#replan(name, entry, dirty.fromMs, overdueThroughMs));
+      await this.#untilNoConflict(name, (conflicts) =>
+        this.#replan(name, entry, dirty.fromMs, overdueThroughMs, conflicts > 0),
+      );
       this.#schedule(name, entry?.schedule ?? null);
       // Changed again while it was planned: it stays dirty, from the same time on.
-      if (this.#context.view.jobs.get(name) === entry) this.#dirty.delete(name);
+      if (this.#dirty.get(name) === dirty) this.#dirty.delete(name);
     }
   }
 
-  /** Voids what the old schedule planned and plans what the new one asks for, up to the position. */
+  /**
+   * Voids what the old schedule planned and plans what the new one asks for, up to the position. Which due times have
+   * their record already is read for past ones only, unless a conflict showed that others have one, too (a clock was
+   * set, or a run was killed before it began).
+   */
   async #replan(
     name: string,
     entry: JobEntry | undefined,
     fromMs: number,
     overdueThroughMs: number,
+    afterConflict: boolean,
   ): Promise<CommitResult> {
     const { view, clock, store, keys } = this.#context;
     const schedule = entry?.schedule ?? null;
@@ -299,12 +343,19 @@ export class Planner {
       const dues = occurrences(schedule, Math.max(fromMs, missedThroughMs), throughMs).filter(
         (due) => !kept.has(due),
       );
-      const past = dues.filter((due) => due <= clock.now());
+      const doubtful = afterConflict ? dues : dues.filter((due) => due <= clock.now());
       const covered =
-        past.length > 0 ? await readCoverage(store, keys, name, past[0]!, past.at(-1)!) : () => false;
-      guarded = dues
-        .filter((due) => due > clock.now() || !covered(due))
-        .map((dueMs) => ({ dueMs, misfire: false }));
+        doubtful.length > 0
+          ? await readCoverage(store, keys, name, doubtful[0]!, doubtful.at(-1)!)
+          : () => false;
+      const asked = dues.filter((due) => due > (doubtful.at(-1) ?? -Infinity) || !covered(due));
+      // What the old schedule had planned and the new one asks for as well is not lost, however late we hear of it.
+      const shared = voided.flatMap(({ id }) =>
+        id.suffix === null && id.dueMs <= throughMs && schedule.next(id.dueMs - 1) === id.dueMs
+          ? [id.dueMs]
+          : [],
+      );
+      guarded = [...new Set([...shared, ...asked])].map((dueMs) => ({ dueMs, misfire: false }));
     }
     const result = await this.#writeFirings(name, fingerprint, guarded, voided);
     if (!result.committed || !schedule || !job) return result;
@@ -356,7 +407,7 @@ export class Planner {
     const unplanned: Upcoming[] = [];
     for (let top = this.#heap.peek(); top && top.dueMs <= throughMs; top = this.#heap.peek()) {
       this.#heap.pop();
-      if (!this.#isCurrent(top)) continue;
+      if (!this.#isCurrent(top) || this.#isOutdated(top)) continue;
       unplanned.push(top);
       overdue.set(top.job, top.dueMs);
     }
@@ -368,7 +419,11 @@ export class Planner {
       for (const [name, firstDueMs] of overdue) {
         await this.#untilNoConflict(name, async () => {
           const entry = view.jobs.get(name);
-          if (!entry?.job || !entry.schedule) return { committed: true, revision: 0 };
+          const outdated =
+            firstDueMs === null
+              ? this.#dirty.has(name)
+              : this.#isOutdated({ job: name, dueMs: firstDueMs, generation: 0 });
+          if (outdated || !entry?.job || !entry.schedule) return { committed: true, revision: 0 };
           return this.#resolveJob(name, entry.job, entry.schedule, firstDueMs, throughMs);
         });
       }
@@ -379,7 +434,7 @@ export class Planner {
     if (unplanned.length === 0) return;
     this.#advance({ due: throughMs, job: null });
     for (const { job } of unplanned) this.#schedule(job, view.jobs.get(job)?.schedule ?? null);
-    await this.#writer.commit({ cursor: this.#cursor() });
+    await this.#commitCursor();
   }
 
   async #resolveJob(
@@ -475,12 +530,8 @@ export class Planner {
     const horizonMs = clock.now() + options.horizonMs;
     let puts: Operation[] = [];
     for (let top = this.#heap.peek(); top && top.dueMs <= horizonMs; top = this.#heap.peek()) {
-      if (!this.#isCurrent(top)) {
-        this.#heap.pop();
-        continue;
-      }
       const entry = view.jobs.get(top.job);
-      if (!entry?.schedule) {
+      if (!this.#isCurrent(top) || this.#isOutdated(top) || !entry?.schedule) {
         this.#heap.pop();
         continue;
       }
@@ -503,7 +554,9 @@ export class Planner {
     }
     this.#advance({ due: horizonMs, job: null });
     // All changes up to the basis have been planned, unless a job is still dirty from before.
-    const settled = [...this.#dirty.values()].every((dirty) => dirty.revision > basis.revision);
+    const settled = [...this.#dirty.values()].every(
+      (dirty) => dirty.revision > basis.revision && dirty.fromMs >= basis.sentAtMs,
+    );
     if (settled && basis.revision > this.#planned.jobsRevision) {
       this.#planned = { jobsRevision: basis.revision, at: basis.sentAtMs };
     }
@@ -512,7 +565,7 @@ export class Planner {
 
   async #commitAhead(puts: readonly Operation[]): Promise<void> {
     try {
-      await this.#writer.commit({ operations: puts, cursor: this.#cursor() });
+      await this.#commitCursor(puts);
     } catch (error) {
       // Not planned after all: what was taken from the heap is found again from the cursor.
       this.#needsInit = true;
@@ -520,8 +573,14 @@ export class Planner {
     }
   }
 
-  #cursor(): CursorRecord {
-    return { plannedThrough: this.#position, ...this.#planned };
+  /** Writes the cursor as it should be now, with `operations`. */
+  async #commitCursor(operations: readonly Operation[] = []): Promise<number> {
+    const cursor: CursorRecord = { ...this.#planned, plannedThrough: this.#position };
+    this.#sent.push(cursor);
+    const { revision } = await this.#writer.commit({ operations, cursor });
+    this.#sent = [cursor];
+    this.#sentRevision = revision;
+    return revision;
   }
 
   #advance(position: Position): void {
@@ -535,9 +594,9 @@ export class Planner {
   // ── helpers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** A conflict says that the mirror was behind: waits until it has caught up and decides again. */
-  async #untilNoConflict(job: string, attempt: () => Promise<CommitResult>): Promise<void> {
+  async #untilNoConflict(job: string, attempt: (conflicts: number) => Promise<CommitResult>): Promise<void> {
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
-      const result = await attempt();
+      const result = await attempt(conflicts);
       if (result.committed) return;
       await this.#viewReaches(result.revision);
     }
@@ -547,7 +606,7 @@ export class Planner {
   /** The mirror shows only part of the keyspace: a write of our own into that part is what makes it move for sure. */
   async #viewReaches(revision: number): Promise<void> {
     if (this.#context.view.revision >= revision) return;
-    const { revision: ours } = await this.#writer.commit({ cursor: this.#cursor() });
+    const ours = await this.#commitCursor();
     while (this.#context.view.revision < ours) {
       if (this.#abort.signal.aborted || !this.#context.isLeader())
         throw new NotLeaderError('while catching up');
