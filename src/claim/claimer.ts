@@ -19,12 +19,14 @@
  *
  * A lost reply is resolved by sending the claim again: the second answer shows whose lock it is.
  */
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.js';
 import { workerNameOf } from '../election/worker-record.js';
 import { messageOf } from '../errors.js';
 import type { Keys } from '../etcd/keys.js';
 import { singleKey, type Store, type Txn, type TxnResult } from '../etcd/store.js';
-import { emptyRecord, type Outcome } from '../history/run-record.js';
+import { modifiedAt } from '../etcd/txn.js';
+import { emptyRecord, type Outcome, type RunRecord } from '../history/run-record.js';
 import type { Job } from '../jobs/index.js';
 import type { Service } from '../service.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -32,7 +34,7 @@ import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view
 import type { JobEntry } from '../view/job-entry.js';
 import { WallTimerQueue } from '../wall-timer-queue.js';
 import { prepareClaim, type Claim, type ClaimResult } from './claim-txn.js';
-import { prepareHandBack, prepareSettle } from './finish-txn.js';
+import { prepareEnd, prepareHandBack, prepareSettle } from './finish-txn.js';
 import { persist } from './persist.js';
 import { hashText, rankOf, type Candidate } from './rank.js';
 
@@ -67,6 +69,7 @@ export interface ClaimerContext {
 /** A claim in our own name that we do not know is looked at again after the mirror has certainly caught up. */
 const STRAY_CHECK_MS = 5_000;
 const RECHECK_MS = 1_000;
+const UNKNOWN_END = 'its claim was given up on, and how it ended is not known';
 const SLOT_RECHECK_MS = 250;
 
 export class Claimer implements Service {
@@ -84,6 +87,8 @@ export class Claimer implements Service {
 
   constructor(context: ClaimerContext) {
     this.#context = context;
+    // Each claim that etcd does not answer listens.
+    setMaxListeners(0, this.#abort.signal);
     this.#queue = new WallTimerQueue(context.clock, (runIds) => {
       for (const runId of runIds) this.#attempt(runId);
     });
@@ -131,7 +136,7 @@ export class Claimer implements Service {
     for (const [runId, before] of changes.firings) {
       const after = view.firings.get(runId);
       if (after) this.#consider(after);
-      else this.#forget(runId);
+      else this.#forgetForGood(runId);
       const freed = before && before.value.slot !== null && after?.value.slot !== before.value.slot;
       const overtaken = before?.value.misfire && before.value.node !== after?.value.node;
       if (freed || overtaken) this.#slotFreed(before.id.job);
@@ -176,6 +181,14 @@ export class Claimer implements Service {
   #forget(runId: string): void {
     this.#queue.delete(runId);
     this.#waitingForRoom.delete(runId);
+  }
+
+  #forgetForGood(runId: string): void {
+    this.#forget(runId);
+    const job = runId.slice(0, runId.indexOf('/'));
+    const waiting = this.#waitingForSlot.get(job);
+    waiting?.delete(runId);
+    if (waiting?.size === 0) this.#waitingForSlot.delete(job);
   }
 
   // ── when ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -362,6 +375,19 @@ export class Claimer implements Service {
     this.#queue.set(runId, nowMs + (loss.why === 'changed' && changed ? 0 : RECHECK_MS));
   }
 
+  #recordOf(firing: FiringEntry, outcome: Outcome, reason: string, crashes: number): RunRecord {
+    const { clock, nodeId, worker } = this.#context;
+    const { attempt, node, origin } = firing.value;
+    return {
+      ...emptyRecord(outcome, reason, clock.now()),
+      attempts: attempt,
+      crashes,
+      nodeId: node ?? nodeId,
+      worker: node === null ? worker : workerNameOf(node),
+      manual: origin === 'manual',
+    };
+  }
+
   /** Ends a firing that will not run (any more). */
   async #settle(
     firing: FiringEntry,
@@ -370,16 +396,8 @@ export class Claimer implements Service {
     crashes: number,
     takenSlots: readonly number[] = [],
   ): Promise<void> {
-    const { keys, clock, random, submit, log, view, nodeId, worker } = this.#context;
-    const { attempt, node, origin } = firing.value;
-    const record = {
-      ...emptyRecord(outcome, reason, clock.now()),
-      attempts: attempt,
-      crashes,
-      nodeId: node ?? nodeId,
-      worker: node === null ? worker : workerNameOf(node),
-      manual: origin === 'manual',
-    };
+    const { keys, clock, random, submit, log, view } = this.#context;
+    const record = this.#recordOf(firing, outcome, reason, crashes);
     const txn = prepareSettle(keys, firing, record, takenSlots);
     const result = await persist(submit, txn, { clock, random, signal: this.#abort.signal });
     const due = new Date(firing.id.dueMs).toISOString();
@@ -388,15 +406,30 @@ export class Claimer implements Service {
       this.#queue.set(firing.runId, clock.now() + SLOT_RECHECK_MS);
   }
 
-  /** The lock stands in our name, under our living lease, and nothing of ours runs it. */
+  /**
+   * The firing is in our name, under our living lease, and nothing of ours runs it: the claim's reply was given up on, the
+   * end could not be written, or somebody deleted the lock. Whether the command ran is not known, so that a job that must
+   * not run twice has lost this one.
+   */
   async #handBackStray(firing: FiringEntry): Promise<void> {
-    const { store, keys, clock, random, log, leaseId, submit } = this.#context;
-    const [lock] = (await store.range(singleKey(keys.lock(firing.id)))).kvs;
-    if (!lock || lock.leaseId !== leaseId) return;
-    log.warn({ run: firing.runId }, 'a claim in our name that we do not run; handing it back');
-    const held = { id: firing.id, fencingToken: lock.createRevision, slot: firing.value.slot };
-    const { txn } = prepareHandBack(keys, held, { ...firing.value, node: null, slot: null });
-    await persist(submit, txn, { clock, random, signal: this.#abort.signal });
+    const { store, keys, clock, random, log, leaseId, submit, view } = this.#context;
+    const { id, runId, modRevision, value } = firing;
+    const [lock] = (await store.range(singleKey(keys.lock(id)))).kvs;
+    // Ended, or changed, and the mirror is behind: it will show.
+    if (view.firings.get(runId) !== firing) return;
+    if (lock && lock.leaseId !== leaseId) throw new Error('the lock of our claim is in other hands');
+    const abandon = view.jobs.get(id.job)?.job?.recovery === 'abandon';
+    log.warn(
+      { run: runId, lock: lock !== undefined },
+      'a claim in our name that we do not run; handing it back',
+    );
+    if (!lock && abandon) return this.#settle(firing, 'lost', UNKNOWN_END, value.crashes);
+    const held = { id, fencingToken: lock?.createRevision ?? 0, slot: value.slot };
+    const { txn } = abandon
+      ? prepareEnd(keys, held, this.#recordOf(firing, 'lost', UNKNOWN_END, value.crashes))
+      : prepareHandBack(keys, held, { ...value, node: null, slot: null });
+    const compare = [...txn.compare, modifiedAt(keys.firing(id), modRevision)];
+    await persist(submit, { ...txn, compare }, { clock, random, signal: this.#abort.signal });
   }
 
   /** Marks the firing as being worked on, and looks at it again afterwards if it changed meanwhile. */

@@ -66,6 +66,8 @@ export interface ElectionContext {
   readonly onDeposed: (reason: string) => void;
 }
 
+const RESIGN_FOR_MS = 5_000;
+
 export class Election implements Service {
   readonly #context: ElectionContext;
   #term: Term | null = null;
@@ -114,20 +116,32 @@ export class Election implements Service {
     this.poke();
   }
 
-  /** Gives the office up at once, so that another node takes over without waiting for the lease. Never rejects. */
+  /**
+   * Gives the office up at once, so that another node takes over without waiting for the lease. A request that gets lost
+   * is repeated for a while: a node that drains keeps its lease, and nobody would lead. Never rejects.
+   */
   async resign(): Promise<void> {
-    const { store, keys, log } = this.#context;
+    const { store, keys, clock, random, log } = this.#context;
     await this.stop();
     const term = this.#term;
     if (term === null) return;
     this.#depose('resigned');
-    try {
-      await store.txn({
-        compare: [createdAt(keys.leader, term.createRevision)],
-        success: [del(keys.leader)],
-      });
-    } catch (error) {
-      log.warn({ err: messageOf(error) }, 'could not resign; the office ends with the lease');
+    const backoff = new Backoff(50, 1_000, random);
+    const untilMs = clock.monotonicMs() + RESIGN_FOR_MS;
+    for (;;) {
+      try {
+        await store.txn({
+          compare: [createdAt(keys.leader, term.createRevision)],
+          success: [del(keys.leader)],
+        });
+        return;
+      } catch (error) {
+        if (clock.monotonicMs() >= untilMs) {
+          log.warn({ err: messageOf(error) }, 'could not resign; the office ends with the lease');
+          return;
+        }
+      }
+      await sleep(clock, backoff.nextMs());
     }
   }
 
