@@ -6,6 +6,8 @@ import { Heap } from './heap.js';
 import type { Clock, Timer } from './clock.js';
 
 const MAX_WAIT_MS = 1_000;
+/** So many moved and deleted appointments may stay in the heap beyond those that stand. */
+const SLACK = 64;
 
 interface Appointment {
   readonly key: string;
@@ -41,6 +43,7 @@ export class WallTimerQueue {
     const appointment = { key, atMs };
     this.#current.set(key, appointment);
     this.#heap.push(appointment);
+    if (this.#heap.size > 2 * this.#current.size + SLACK) this.#dropAllStale();
     this.#arm();
   }
 
@@ -85,7 +88,12 @@ export class WallTimerQueue {
     if (!this.#closed) this.#arm();
   }
 
-  /** Moved and deleted appointments stay in the heap until they come to its top. */
+  #dropAllStale(): void {
+    this.#heap.clear();
+    for (const appointment of this.#current.values()) this.#heap.push(appointment);
+  }
+
+  /** Moved and deleted appointments stay in the heap until they come to its top, or become too many. */
   #dropStale(): void {
     for (let top = this.#heap.peek(); top && this.#current.get(top.key) !== top; top = this.#heap.peek())
       this.#heap.pop();

@@ -3,11 +3,12 @@
  * transactions are under way goes out together with the next, within etcd's limits. That is worth 10 to 30 times the
  * throughput under load and adds no delay without.
  *
- * A group is all or nothing, so when one member's compare fails the members are sent again one by one, and only the
- * guilty one fails. The caller cannot tell the difference: every item gets the result of a transaction of its own.
+ * A group is all or nothing, so when one member's compare fails, or etcd refuses the group, the members are sent again
+ * one by one, and only the guilty one fails. The caller cannot tell the difference: every item gets the result of a transaction of its own.
  * Errors are not retried here: a lost reply is the caller's to resolve, since only it knows how to recognise its write.
  */
 import { MAX_TXN_OPERATIONS, type Operation, type Store, type Txn, type TxnResult } from './store.js';
+import { StoreError } from './store-error.js';
 
 interface Item {
   readonly txn: Txn;
@@ -109,6 +110,10 @@ export class TxnBatcher {
     }
   }
 
+  async #sendEach(group: readonly Item[]): Promise<void> {
+    await Promise.all(group.map((item) => this.#sendOne(item)));
+  }
+
   async #sendGroup(group: Item[]): Promise<void> {
     let result: TxnResult;
     try {
@@ -117,13 +122,12 @@ export class TxnBatcher {
         success: group.flatMap((item) => item.txn.success),
       });
     } catch (error) {
+      // Refused for good: that may be the fault of a single member (a lease that is gone, a value that is too large).
+      if (isRefusal(error)) return this.#sendEach(group);
       for (const item of group) item.reject(error);
       return;
     }
-    if (!result.succeeded) {
-      await Promise.all(group.map((item) => this.#sendOne(item)));
-      return;
-    }
+    if (!result.succeeded) return this.#sendEach(group);
     let offset = 0;
     for (const item of group) {
       const results = result.results.slice(offset, offset + item.txn.success.length);
@@ -131,6 +135,11 @@ export class TxnBatcher {
       item.resolve({ succeeded: true, revision: result.revision, results });
     }
   }
+}
+
+/** Nothing was applied, and nothing will be when it is sent again. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof StoreError && !error.maybeApplied && !error.transient;
 }
 
 function sizeOf(txn: Txn): number {

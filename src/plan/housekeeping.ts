@@ -2,7 +2,7 @@
  * The leader's chores, a small bite each time, so that they never weigh on the schedule:
  *
  * - run records beyond a job's history limits are pruned; those younger than `minRecordAgeMs` stay whatever the limits
- *   say, because the planner relies on them to know what ran;
+ *   say, and so do those that the cursor has not passed, because the planner relies on them to know what ran;
  * - firings whose job is gone end: those that started before as `cancelled`, those asked for by hand as well;
  * - kill requests for firings that do not exist any more are removed.
  *
@@ -175,10 +175,14 @@ export class Housekeeping {
     const history = view.jobs.get(name)?.job?.history;
     const limit = history?.limit ?? options.defaultLimit;
     const maxAgeMs = history?.maxAgeMs ?? options.defaultMaxAgeMs;
+    const { cursor } = view;
+    if (cursor.state !== 'present') return;
     const nowMs = clock.now();
+    const neededFromMs = Math.min(cursor.value.plannedThrough.due, cursor.value.at);
     const surplus = recordKeys.filter((key, index) => {
-      const ageMs = nowMs - (parseRunId(key.slice(keys.runs.length))?.dueMs ?? nowMs);
-      if (ageMs < options.minRecordAgeMs) return false;
+      const dueMs = parseRunId(key.slice(keys.runs.length))?.dueMs ?? nowMs;
+      const ageMs = nowMs - dueMs;
+      if (ageMs < options.minRecordAgeMs || dueMs >= neededFromMs) return false;
       return ageMs > maxAgeMs || index < recordKeys.length - limit;
     });
     for (let index = 0; index < surplus.length; index += MAX_PER_TXN * 3) {
