@@ -22,8 +22,11 @@ import { MemoryEtcd } from '../../src/testing/memory-etcd.js';
 import type { MemoryStore, MemoryStoreOptions } from '../../src/testing/memory-store.js';
 import { decodeFiring } from '../../src/view/firing-record.js';
 
-/** What a fake command does: `run 5000 exit 1` runs for 5 s and fails. Default: 10 ms, success. */
-const BEHAVIOUR = /^run (\d+)(?: exit (\d+))?$/;
+/**
+ * What a fake command does: `run 5000 exit 1` runs for 5 s and fails, `run 5000 exit 1 until 3` does so in its first two
+ * attempts. Default: 10 ms, success.
+ */
+const BEHAVIOUR = /^run (\d+)(?: exit (\d+)(?: until (\d+))?)?$/;
 
 /** One process, as an observer outside of the cluster sees it. */
 export interface FakeProcess {
@@ -72,12 +75,23 @@ export class MemoryCluster {
 
   /** Starts nodes and lets them settle. */
   async addNodes(...names: string[]): Promise<MemoryNode[]> {
-    const added = names.map((name) => this.#make(name));
-    this.nodes.push(...added);
-    const starting = Promise.all(added.map(({ node }) => node.start()));
+    const starting = Promise.all(names.map((name) => this.startNode(name)));
+    const added = this.nodes.slice(-names.length);
     await this.clock.advance(100);
     await starting;
     return added;
+  }
+
+  /** Begins to start a node; rejects, and forgets the node, when it cannot start. */
+  async startNode(name: string): Promise<void> {
+    const added = this.#make(name);
+    this.nodes.push(added);
+    try {
+      await added.node.start();
+    } catch (error) {
+      this.nodes.splice(this.nodes.indexOf(added), 1);
+      throw error;
+    }
   }
 
   leader(): MemoryNode | undefined {
@@ -263,7 +277,9 @@ export class MemoryCluster {
           ...{ fencingToken: Number(identity.fencingToken), startedAtMs, endedAtMs: null },
         };
         if (alive.isAlive) processes.push(process);
-        const [, durationMs = '10', exitCode = '0'] = BEHAVIOUR.exec(String(request.command)) ?? [];
+        const [, durationMs = '10', failure = '0', until = 'Infinity'] =
+          BEHAVIOUR.exec(String(request.command)) ?? [];
+        const exitCode = identity.attempt < Number(until) ? Number(failure) : 0;
         let finish!: (ending: RunEnding) => void;
         const result = new Promise<RunResult>((resolve) => {
           finish = (ending) => {
@@ -282,9 +298,7 @@ export class MemoryCluster {
         const die = (): void => {
           process.endedAtMs ??= clock.now();
         };
-        const timer = clock.setTimer(Number(durationMs), () =>
-          finish({ kind: 'exited', exitCode: Number(exitCode) }),
-        );
+        const timer = clock.setTimer(Number(durationMs), () => finish({ kind: 'exited', exitCode }));
         alive.processes.add(die);
         return {
           ...{ pid: 1, processGroupId: 1, marker: '', startedAtMs, result },
