@@ -216,7 +216,8 @@ test('the end of the embedded etcd is an error, and an orderly end', async () =>
 });
 
 test('when nobody reads any more it ends quietly and in order', async () => {
-  const dev = new Dev(['-f', await jobsFile(TICK)]);
+  const log = join(dir, 'feed.txt');
+  const dev = new Dev(['-f', await jobsFile(TICK), '--log', log]);
   const [, root] = await dev.line(/^logs +(.*)\/logs$/);
   await dev.line(/★ w-\d leads now/);
   dev.child.stdout!.destroy();
@@ -224,6 +225,7 @@ test('when nobody reads any more it ends quietly and in order', async () => {
   await untilGone(dev.marker);
   expect(existsSync(root!)).toBe(false);
   expect(dev.output).not.toContain('error');
+  expect(await readFile(log, 'utf8')).toMatch(/^Stopping: [^]*^etcron dev ended: /m);
 });
 
 test('bad jobs are listed with their places before anything is started', async () => {
