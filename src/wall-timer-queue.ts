@@ -33,6 +33,11 @@ export class WallTimerQueue {
     return this.#current.size;
   }
 
+  /** What is kept in memory: appointments that stand, and those moved or deleted that are not forgotten yet. */
+  get held(): number {
+    return this.#heap.size;
+  }
+
   has(key: string): boolean {
     return this.#current.has(key);
   }
