@@ -33,6 +33,8 @@ export interface ProcessTable {
 export const HAS_PROC = existsSync('/proc/self/stat');
 
 const PROCESSES_PER_SLICE = 64;
+/** Its place among the fields after the name. */
+const START_TICKS = 19;
 
 let current: Promise<ProcessTable> | null = null;
 let following: Promise<ProcessTable> | null = null;
@@ -53,22 +55,33 @@ export function readProcessTable(): Promise<ProcessTable> {
 
 /** The process with this pid, or null when there is none or it is a zombie. */
 export function readProcess(pid: number): ProcessInfo | null {
+  const fields = readStat(pid);
+  const state = fields?.[0];
+  if (!fields || state === 'Z' || state === 'X') return null;
+  return {
+    pid,
+    processGroupId: Number(fields[2]),
+    sessionId: Number(fields[3]),
+    startTicks: Number(fields[START_TICKS]),
+  };
+}
+
+/** When the process with this pid started, also of a zombie; null when there is none. */
+export function readStartTicks(pid: number): number | null {
+  const fields = readStat(pid);
+  return fields && Number(fields[START_TICKS]);
+}
+
+/** The fields after the name: see proc(5). */
+function readStat(pid: number): string[] | null {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch (error) {
     return absentUnlessUnexpected(error);
   }
-  // See proc(5). The second field is the name in parentheses, which may itself hold spaces and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const state = fields[0];
-  if (state === 'Z' || state === 'X') return null;
-  return {
-    pid,
-    processGroupId: Number(fields[2]),
-    sessionId: Number(fields[3]),
-    startTicks: Number(fields[19]),
-  };
+  // The name is in parentheses, and may itself hold spaces and parentheses.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /**

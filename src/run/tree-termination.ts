@@ -15,7 +15,6 @@
  *   the run is not over.
  */
 import type { Clock, Timer } from '../clock.js';
-import type { Logger } from '../telemetry/logger.js';
 import type { ProcessInfo } from './process-table.js';
 import { findTree, isAlive, signalGroup, signalProcess, type ProcessTree } from './process-tree.js';
 
@@ -23,10 +22,16 @@ const FIRST_POLL_MS = 5;
 const MAX_POLL_MS = 200;
 const STUCK_AFTER_MS = 10_000;
 
+/** The part of a logger that is needed here. */
+export interface TerminationLog {
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
 export class TreeTermination {
   readonly #tree: ProcessTree;
   readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #log: TerminationLog;
   /** Also what left the session, found by its marker. */
   #marked = false;
   #mainAlive = true;
@@ -41,7 +46,7 @@ export class TreeTermination {
   readonly #givenUp = new Set<string>();
   #done: Promise<number> | null = null;
 
-  constructor(tree: ProcessTree, clock: Clock, log: Logger) {
+  constructor(tree: ProcessTree, clock: Clock, log: TerminationLog) {
     this.#tree = tree;
     this.#clock = clock;
     this.#log = log;

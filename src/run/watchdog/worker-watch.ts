@@ -1,0 +1,21 @@
+import type { Job } from '../../jobs/index.js';
+
+/** What a worker tells whoever cleans up after it. Nothing here waits or throws. */
+export interface WorkerWatch {
+  /** The session is open, or was renewed: until `trustedUntilMs`, on the worker's monotonic clock, its lease stands. */
+  setSession(session: SessionFacts): void;
+  /** The session is over; its lease is nobody's concern any more. */
+  clearSession(): void;
+  /** Right before the spawn: a process with this marker may exist from now on. */
+  runStarting(run: { readonly marker: string; readonly recovery: Job['recovery'] }): void;
+  /** Right after it, in the same turn of the event loop. */
+  runStarted(run: { readonly marker: string; readonly processGroupId: number }): void;
+  /** Nothing of the run is left. */
+  runEnded(marker: string): void;
+}
+
+export interface SessionFacts {
+  readonly leaseId: string;
+  readonly ttlMs: number;
+  readonly trustedUntilMs: number;
+}
