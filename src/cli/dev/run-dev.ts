@@ -56,8 +56,8 @@ export async function runDev(context: CliContext, options: DevOptions): Promise<
   const printer = new FeedPrinter(stdout, colors, options.log);
   const session = new DevSession(context, options, printer);
   try {
-    await session.run(async ({ store, keys }) =>
-      describeChanges(await applyJobs(store, keys, files), options.file ?? []),
+    await session.run(async (cluster) =>
+      describeChanges(await applyJobs(cluster, files), options.file ?? []),
     );
   } finally {
     printer.close();

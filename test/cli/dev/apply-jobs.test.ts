@@ -22,7 +22,7 @@ test('jobs are created, updated and left alone, however many, and applying again
   const store = server.connect();
   await store.txn({ compare: [], success: [put(keys.job('other'), '{}'), put(keys.job('job-3'), 'broken')] });
   const kinds = async (files: ReturnType<typeof jobsFile>) =>
-    new Set((await applyJobs(store, keys, files)).map(({ kind }) => kind));
+    new Set((await applyJobs({ store, keys }, files)).map(({ kind }) => kind));
   expect(await kinds(jobsFile(120))).toEqual(new Set(['create', 'update']));
   const { revision } = server;
   expect(await kinds(jobsFile(120))).toEqual(new Set(['unchanged']));
@@ -40,6 +40,6 @@ test('a change by somebody else at the same time is a conflict, not a lost write
         await other.txn({ compare: [], success: [put(keys.job('job-0'), 'theirs')] });
     },
   });
-  await expect(applyJobs(store, keys, jobsFile(1))).rejects.toMatchObject({ code: 'ETCRON_CONFLICT' });
+  await expect(applyJobs({ store, keys }, jobsFile(1))).rejects.toMatchObject({ code: 'ETCRON_CONFLICT' });
   expect((await other.range(prefixRange(keys.jobs))).kvs[0]?.value.toString()).toBe('theirs');
 });
