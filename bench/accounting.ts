@@ -5,7 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatRunId, type Keys } from '../src/etcd/keys.js';
-import type { Store } from '../src/etcd/store.js';
+import { listRange } from '../src/etcd/listing.js';
+import { prefixRange, type Store } from '../src/etcd/store.js';
 import { put } from '../src/etcd/txn.js';
 import { decodeRun, type RunRecord } from '../src/history/run-record.js';
 import { PROFILED_WORKER, type BenchCluster } from './cluster.js';
@@ -34,7 +35,8 @@ export async function account(
   for (;;) {
     const history = await replay(cluster.store, cluster.keys, fromRevision);
     const isComplete = expected.every((runId) => history.records.has(runId));
-    if (isComplete || performance.now() > giveUpAt) return judge(expected, history);
+    if (isComplete || performance.now() > giveUpAt)
+      return judge(expected, history, await plannedRuns(cluster));
     await sleep(POLL_MS);
   }
 }
@@ -78,13 +80,20 @@ async function replay(store: Store, keys: Keys, fromRevision: number): Promise<H
   return { claims, records };
 }
 
-function judge(expected: readonly string[], history: History): Account {
+/** The firings that are planned or in flight now. */
+async function plannedRuns({ store, keys }: BenchCluster): Promise<Set<string>> {
+  const { kvs } = await listRange(store, prefixRange(keys.firings), { pageSize: 1_000, keysOnly: true });
+  return new Set([...kvs.keys()].map((key) => key.slice(keys.firings.length)));
+}
+
+function judge(expected: readonly string[], history: History, planned: ReadonlySet<string>): Account {
   const records: RunRecord[] = [];
   const ranges = [...history.records].flatMap(([runId, all]) =>
     all.flatMap(({ missed }) => (missed === null ? [] : [{ job: jobOf(runId), ...missed }])),
   );
   const found = {
     lost: [] as string[],
+    unfinished: [] as string[],
     missed: [] as string[],
     doubled: [] as string[],
     early: [] as string[],
@@ -98,7 +107,7 @@ function judge(expected: readonly string[], history: History): Account {
       const isMissed = ranges.some(
         ({ job, from, through }) => job === jobOf(runId) && from <= dueMs && dueMs <= through,
       );
-      found[isMissed ? 'missed' : 'lost'].push(runId);
+      found[isMissed ? 'missed' : planned.has(runId) ? 'unfinished' : 'lost'].push(runId);
       continue;
     }
     records.push(record);

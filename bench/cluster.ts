@@ -5,12 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildProcess } from 'node:child_process';
 import { spawnGuarded } from '../src/etcd/embedded/guarded-process.js';
 import { EtcdStore } from '../src/etcd/etcd-store.js';
-import { Keys } from '../src/etcd/keys.js';
+import { Keys, parseRunId } from '../src/etcd/keys.js';
+import { listRange } from '../src/etcd/listing.js';
 import { prefixRange, singleKey } from '../src/etcd/store.js';
 import { put } from '../src/etcd/txn.js';
 import { WORKERS, type ScenarioContext } from './scenario.js';
 
 const READY_WITHIN_MS = 60_000;
+const PLANNED_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 60_000;
 const POLL_MS = 50;
 const JOBS_PER_TXN = 100;
@@ -78,6 +80,24 @@ export class BenchCluster {
       await this.store.txn({ compare: [], success });
     }
     return names;
+  }
+
+  /** Waits until each of the jobs has a firing that is yet to come; returns how long that took, in ms. */
+  async allPlanned(jobs: readonly string[]): Promise<number> {
+    const startMs = performance.now();
+    for (;;) {
+      const { kvs } = await listRange(this.store, prefixRange(this.keys.firings), {
+        pageSize: 10_000,
+        keysOnly: true,
+      });
+      const ids = [...kvs.keys()].map((key) => parseRunId(key.slice(this.keys.firings.length)));
+      const coming = new Set(ids.flatMap((id) => (id !== null && id.dueMs > Date.now() ? [id.job] : [])));
+      const tookMs = performance.now() - startMs;
+      if (jobs.every((job) => coming.has(job))) return tookMs;
+      if (tookMs > PLANNED_WITHIN_MS)
+        throw new Error(`only ${coming.size} of ${jobs.length} jobs were planned in time`);
+      await sleep(POLL_MS);
+    }
   }
 
   /** What a worker said: at this log level, only what is not in order. */
