@@ -48,7 +48,7 @@ export type ClaimResult =
 export interface PreparedClaim {
   readonly txn: Txn;
   /** Reads the answer, also that of a second try after a lost reply: then the lock shows our own claim. */
-  interpret(result: TxnResult): ClaimResult;
+  readonly interpret: (result: TxnResult) => ClaimResult;
 }
 
 /** Builds the transaction. Sending it again after a lost reply is safe. */

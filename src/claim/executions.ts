@@ -49,8 +49,8 @@ export class Executions {
     return [...this.#byRun.values()];
   }
 
-  /** Takes up a claim: it will start at its time. */
-  add(session: SessionPart, claim: Claim, job: Job): Execution {
+  /** Takes up a claim: it will start at its time, or, where the node drains, is given back at once. */
+  add(session: SessionPart, claim: Claim, job: Job, draining = false): Execution {
     const runId = formatRunId(claim.id);
     const callAt = (id: string, atMs: number): void => this.#starts.set(id, atMs);
     const execution = new Execution({ ...this.#context, ...session, callAt }, claim, job);
@@ -63,7 +63,8 @@ export class Executions {
     const entry = this.#view.jobs.get(claim.id.job);
     if (entry?.job !== job) execution.jobChanged(entry);
     this.#applyKill(runId);
-    execution.tryStart();
+    if (draining) execution.giveBack();
+    else execution.tryStart();
     return execution;
   }
 

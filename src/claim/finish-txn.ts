@@ -20,7 +20,7 @@ export type FinishResult = 'done' | 'not-ours';
 
 export interface PreparedFinish {
   readonly txn: Txn;
-  interpret(result: TxnResult): FinishResult;
+  readonly interpret: (result: TxnResult) => FinishResult;
 }
 
 /** What identifies a held claim. */

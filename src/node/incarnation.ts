@@ -105,8 +105,7 @@ export class Incarnation {
       room: () => options.capacity - executions.size,
       isHeld: (runId) => executions.has(runId),
       onClaimed: (claim, job) => {
-        const execution = executions.add(this.#part, claim, job);
-        if (this.#draining) execution.giveBack();
+        executions.add(this.#part, claim, job, this.#draining);
       },
     });
   }
