@@ -11,6 +11,7 @@ import { encodeRecord } from '../etcd/record.js';
 import type { Compare, Operation, Store, TxnResult } from '../etcd/store.js';
 import { StoreError } from '../etcd/store-error.js';
 import { createdAt, get, modifiedAt, put } from '../etcd/txn.js';
+import { TxnBatcher } from '../etcd/txn-batcher.js';
 import { cursorRecordSchema, type CursorRecord } from '../view/cursor-record.js';
 
 /** The office is gone, or not certain any more. */
@@ -53,12 +54,15 @@ export interface LeaderWriterContext {
 export class LeaderWriter {
   readonly #context: LeaderWriterContext;
   readonly #termRevision: number;
+  /** Writes for different jobs that are under way together share transactions. */
+  readonly #batcher: TxnBatcher;
   #cursorRevision: number;
   #own: { revision: number; sentAtMs: number }[] = [];
 
   constructor(context: LeaderWriterContext, termRevision: number, cursorRevision: number) {
     this.#context = context;
     this.#termRevision = termRevision;
+    this.#batcher = new TxnBatcher(context.store);
     this.#cursorRevision = cursorRevision;
   }
 
@@ -86,7 +90,10 @@ export class LeaderWriter {
     for (;;) {
       if (!this.#context.isLeader()) throw new NotLeaderError('not in office, or not certain of it');
       try {
-        return this.#interpret(await this.#context.store.txn(txn), cursorText, sentAtMs);
+        const result = await (cursorText === undefined
+          ? this.#batcher.submit(txn)
+          : this.#context.store.txn(txn));
+        return this.#interpret(result, cursorText, sentAtMs);
       } catch (error) {
         if (!(error instanceof StoreError) || !error.transient) throw error;
         await sleep(clock, backoff.nextMs(), signal).catch(() => {

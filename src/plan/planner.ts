@@ -38,6 +38,7 @@ import type { Term } from '../election/election.js';
 import { emptyRecord, encodeRun } from '../history/run-record.js';
 import type { Job } from '../jobs/index.js';
 import type { Schedule } from '../schedule/index.js';
+import { inParallel } from '../parallel.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view.js';
 import type { CursorRecord } from '../view/cursor-record.js';
@@ -94,6 +95,8 @@ const IMPLAUSIBLE_AHEAD_MS = 60_000;
 const REPLAN_AFTER_DAMAGE_MS = 60_000;
 /** Firings in one transaction when each brings two compares of its own. */
 const GUARDED_BATCH = Math.floor(ROOM_IN_TXN / 2);
+/** Jobs that are planned side by side, so that their writes share transactions. */
+const JOBS_AT_ONCE = 64;
 const MAX_CONFLICTS = 5;
 
 /** Plans for one term in office. */
@@ -114,6 +117,7 @@ export class Planner {
   #planned: { jobsRevision: number; at: number } = { jobsRevision: 0, at: 0 };
   #basis: { revision: number; sentAtMs: number };
   #needsInit = true;
+  #catchingUp: Promise<void> = Promise.resolve();
   #wake: (() => void) | null = null;
   #woken = false;
   #loop: Promise<void> | null = null;
@@ -303,7 +307,7 @@ export class Planner {
   // ── changed jobs ────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #planDirtyJobs(overdueThroughMs: number): Promise<void> {
-    for (const [name, dirty] of [...this.#dirty]) {
+    await inParallel([...this.#dirty], JOBS_AT_ONCE, async ([name, dirty]) => {
       const entry = this.#context.view.jobs.get(name);
       await this.#untilNoConflict(name, (conflicts) =>
         this.#replan(name, entry, dirty.fromMs, overdueThroughMs, conflicts > 0),
@@ -311,7 +315,7 @@ export class Planner {
       this.#schedule(name, entry?.schedule ?? null);
       // Changed again while it was planned: it stays dirty, from the same time on.
       if (this.#dirty.get(name) === dirty) this.#dirty.delete(name);
-    }
+    });
   }
 
   /**
@@ -416,8 +420,8 @@ export class Planner {
     }
     if (overdue.size === 0) return;
     try {
-      for (const [name, firstDueMs] of overdue) {
-        await this.#untilNoConflict(name, async () => {
+      await inParallel([...overdue], JOBS_AT_ONCE, ([name, firstDueMs]) =>
+        this.#untilNoConflict(name, async () => {
           const entry = view.jobs.get(name);
           const outdated =
             firstDueMs === null
@@ -425,8 +429,8 @@ export class Planner {
               : this.#isOutdated({ job: name, dueMs: firstDueMs, generation: 0 });
           if (outdated || !entry?.job || !entry.schedule) return { committed: true, revision: 0 };
           return this.#resolveJob(name, entry.job, entry.schedule, firstDueMs, throughMs);
-        });
-      }
+        }),
+      );
     } catch (error) {
       for (const one of unplanned) this.#heap.push(one);
       throw error;
@@ -603,8 +607,15 @@ export class Planner {
     throw new Error(`the firings of ${job} kept changing while they were planned`);
   }
 
+  /** One after the other: each may write the cursor, and only one write of it can be under way. */
+  #viewReaches(revision: number): Promise<void> {
+    const reached = this.#catchingUp.then(() => this.#catchUp(revision));
+    this.#catchingUp = reached.catch(() => undefined);
+    return reached;
+  }
+
   /** The mirror shows only part of the keyspace: a write of our own into that part is what makes it move for sure. */
-  async #viewReaches(revision: number): Promise<void> {
+  async #catchUp(revision: number): Promise<void> {
     if (this.#context.view.revision >= revision) return;
     const ours = await this.#commitCursor();
     while (this.#context.view.revision < ours) {
