@@ -27,7 +27,7 @@ describe('a node', () => {
   it.each([0, 1, 2, 3, 5, 8])(
     'leaves nothing behind when it is stopped %i ms into its start',
     async (afterMs) => {
-      const cluster = new MemoryCluster({
+      const cluster: MemoryCluster = new MemoryCluster({
         store: () => ({ intercept: () => sleep(cluster.clock, 1) }),
       });
       const starting = cluster.startNode('a').catch(() => undefined);

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { Keys } from '../../src/etcd/keys.js';
+import { Mirror } from '../../src/etcd/mirror.js';
+import { encodeRecord } from '../../src/etcd/record.js';
+import { emptyRecord, encodeRun } from '../../src/history/run-record.js';
+import { DEFAULT_HOUSEKEEPING, Housekeeping } from '../../src/plan/housekeeping.js';
+import type { Write } from '../../src/plan/leader-writer.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
+import { MemoryEtcd } from '../../src/testing/memory-etcd.js';
+import { ClusterView } from '../../src/view/cluster-view.js';
+import { cursorRecordSchema } from '../../src/view/cursor-record.js';
+import { encodeFiring, plannedFiring } from '../../src/view/firing-record.js';
+
+const keys = new Keys();
+const NOW_MS = Date.UTC(2026, 0, 1, 12);
+const MINUTE = 60_000;
+
+async function setUp(pageSize = 3) {
+  const clock = new FakeClock(NOW_MS);
+  const etcd = new MemoryEtcd(clock);
+  const store = etcd.connect();
+  const log = silentLogger();
+  const mirrors = [keys.mirrored, keys.mirroredWorkers].map(
+    (range) => new Mirror(store, range, { clock, log, name: 'test' }),
+  );
+  const view = new ClusterView(keys, mirrors[0]!, mirrors[1]!, () => undefined);
+  const starting = Promise.all(mirrors.map((mirror) => mirror.start()));
+  await clock.settle();
+  await starting;
+  const commit = ({ compare = [], operations = [] }: Write) => {
+    const { succeeded, revision } = etcd.txn({ compare, success: operations });
+    return Promise.resolve({ committed: succeeded, revision });
+  };
+  const options = { ...DEFAULT_HOUSEKEEPING, pageSize };
+  const housekeeping = new Housekeeping({ store, keys, clock, log, view, options, writer: { commit } });
+  const put = async (key: string, value: string): Promise<void> => {
+    etcd.txn({ compare: [], success: [{ type: 'put', key, value }] });
+    await clock.settle();
+  };
+  const putCursor = (atMs: number): Promise<void> => {
+    const record = { plannedThrough: { due: atMs + 15_000, job: null }, jobsRevision: 1, at: atMs };
+    return put(keys.cursor, encodeRecord(cursorRecordSchema, record));
+  };
+  const bites = async (count: number): Promise<void> => {
+    for (let bite = 0; bite < count; bite += 1) {
+      const done = housekeeping.bite();
+      await clock.settle();
+      await done;
+    }
+  };
+  /** Minutes before now of the records that are left. */
+  const left = (job: string): number[] =>
+    etcd.range(keys.runsOf(job)).kvs.map((kv) => (NOW_MS - Date.parse(kv.key.slice(-24))) / MINUTE);
+  const putRuns = async (job: string, minutes: readonly number[]): Promise<void> => {
+    for (const minute of minutes) {
+      const key = keys.run({ job, dueMs: NOW_MS - minute * MINUTE, suffix: null });
+      await put(key, encodeRun(emptyRecord('succeeded', null, NOW_MS)));
+    }
+  };
+  return { etcd, put, putCursor, putRuns, left, bites };
+}
+
+describe('housekeeping', () => {
+  const history = (limit: number): string =>
+    JSON.stringify({ schedule: '* * * * *', command: 'x', history: { limit, maxAge: '1h' } });
+
+  it('prunes by count and by age, but nothing younger than ten minutes', async () => {
+    const { put, putCursor, putRuns, left, bites } = await setUp();
+    await putCursor(NOW_MS);
+    await put(keys.job('few'), history(2));
+    await put(keys.job('old'), history(100));
+    await putRuns('few', [30, 20, 15, 9, 5, 1]);
+    await putRuns('old', [120, 70, 50, 5]);
+    await bites(6);
+    expect(left('few')).toEqual([9, 5, 1]);
+    expect(left('old')).toEqual([50, 5]);
+  });
+
+  it('keeps what the cursor has not passed: planning still has to know that it ran', async () => {
+    const { put, putCursor, putRuns, left, bites } = await setUp();
+    await putCursor(NOW_MS - 25 * MINUTE);
+    await put(keys.job('few'), history(1));
+    await putRuns('few', [40, 30, 20, 15, 5]);
+    await bites(4);
+    expect(left('few')).toEqual([20, 15, 5]);
+    await putCursor(NOW_MS);
+    await bites(4);
+    expect(left('few')).toEqual([5]);
+  });
+
+  it('ends what a deleted job left behind, but not what somebody holds', async () => {
+    const { etcd, put, putCursor, bites } = await setUp();
+    await putCursor(NOW_MS);
+    const id = (minute: number) => ({ job: 'gone', dueMs: NOW_MS - minute * MINUTE, suffix: null });
+    await put(
+      keys.firing(id(3)),
+      encodeFiring({ ...plannedFiring('f'), attempt: 1, notBefore: NOW_MS + MINUTE }),
+    );
+    await put(keys.firing(id(2)), encodeFiring({ ...plannedFiring('f'), attempt: 1, node: 'dead' }));
+    await put(keys.firing(id(1)), encodeFiring({ ...plannedFiring('f'), attempt: 1, node: 'cut-off' }));
+    await put(keys.lock(id(1)), 'held');
+    await bites(1);
+    expect([3, 2, 1].map((minute) => etcd.get(keys.run(id(minute))) !== null)).toEqual([true, true, false]);
+    expect(etcd.get(keys.firing(id(1)))).not.toBeNull();
+  });
+});
