@@ -3,7 +3,7 @@
  * monotonic clock, which both processes read alike.
  */
 
-export interface GatewayConnection {
+export interface EtcdConnection {
   /** `host:port` each. */
   readonly endpoints: readonly string[];
   /** PEM texts; null: clear text. */
@@ -32,7 +32,7 @@ export interface ProcessGroup {
 export type Message =
   | {
       readonly type: 'settings';
-      readonly connection: GatewayConnection;
+      readonly connection: EtcdConnection;
       readonly logFormat: 'json' | 'pretty';
     }
   /** Everything said before about lease and runs is void. */

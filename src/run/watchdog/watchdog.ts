@@ -33,8 +33,7 @@ import { sleep, type Clock, type Timer } from '../../clock.js';
 import type { Service } from '../../service.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { readProcess } from '../process-table.js';
-import { tryGateway } from './gateway.js';
-import { machineMonotonicMs, type GatewayConnection, type Message } from './messages.js';
+import { machineMonotonicMs, type EtcdConnection, type Message } from './messages.js';
 import { SidecarProcess } from './sidecar-process.js';
 import { WatchedState } from './watched-state.js';
 import type { SessionFacts, WorkerWatch } from './worker-watch.js';
@@ -43,7 +42,7 @@ export interface WatchdogOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random?: () => number;
-  readonly connection: GatewayConnection;
+  readonly connection: EtcdConnection;
   /** Of the watchdog's own lines, on the worker's stderr. Default `json`. */
   readonly logFormat?: 'json' | 'pretty';
   /** The program of the watchdog; the compiled one of this package by default. */
@@ -57,7 +56,6 @@ const FIRST_RESTART_MS = 50;
 const MAX_RESTART_MS = 30_000;
 /** One that lived so long was no failed start. */
 const HEALTHY_AFTER_MS = 60_000;
-const GATEWAY_LIMIT_MS = 5_000;
 
 export class Watchdog implements Service, WorkerWatch {
   readonly #options: WatchdogOptions;
@@ -69,7 +67,6 @@ export class Watchdog implements Service, WorkerWatch {
   #outbox: Message[] | null = [];
   #flushDue = false;
   #stuckTimer: Timer | null = null;
-  #gatewayTried = false;
   #supervising: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
 
@@ -104,7 +101,6 @@ export class Watchdog implements Service, WorkerWatch {
     const remainingMs = trustedUntilMs - this.#options.clock.monotonicMs();
     this.#tell({ type: 'lease', leaseId, ttlMs, trustedUntilMs: machineMonotonicMs() + remainingMs });
     if (isNew) this.#flush();
-    if (!this.#gatewayTried) void this.#tryGateway(leaseId);
   }
 
   clearSession(): void {
@@ -202,23 +198,6 @@ export class Watchdog implements Service, WorkerWatch {
       timer.cancel();
     }
     await this.#supervising;
-  }
-
-  /** Says early on, not after the first crash, that a dead worker's lease cannot be revoked. */
-  async #tryGateway(leaseId: string): Promise<void> {
-    const { connection, log } = this.#options;
-    this.#gatewayTried = true;
-    const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(GATEWAY_LIMIT_MS)]);
-    for (const endpoint of connection.endpoints) {
-      const answer = await tryGateway(connection, endpoint, leaseId, signal);
-      if (this.#isStopped() || answer.kind === 'done') return;
-      if (answer.kind !== 'refused') continue;
-      log.warn(
-        { endpoint, problem: answer.problem },
-        "the watchdog cannot revoke leases through etcd's JSON gateway: after a crash of this worker its firings wait for the lease to expire",
-      );
-      return;
-    }
   }
 
   #isStopped(): boolean {

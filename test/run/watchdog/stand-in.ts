@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../../src/clock.js';
 import { RUN_MARKER_VARIABLE } from '../../../src/run/child-environment.js';
-import type { GatewayConnection } from '../../../src/run/watchdog/messages.js';
+import type { EtcdConnection } from '../../../src/run/watchdog/messages.js';
 import { Watchdog, type WatchdogOptions } from '../../../src/run/watchdog/watchdog.js';
 import type { Order } from './support.js';
 
@@ -11,7 +11,7 @@ const write = (facts: unknown, message?: string): void => {
   process.stderr.write(`worker: ${message ?? ''} ${JSON.stringify(facts)}\n`);
 };
 const log = { debug: write, info: write, warn: write, error: write } as unknown as WatchdogOptions['log'];
-const connection = JSON.parse(process.argv[2]!) as GatewayConnection;
+const connection = JSON.parse(process.argv[2]!) as EtcdConnection;
 const watchdog = new Watchdog({ clock: systemClock, log, connection });
 const started = watchdog.start();
 

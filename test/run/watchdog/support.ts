@@ -1,5 +1,5 @@
 /**
- * Real processes: a stand-in for a worker, which starts the watchdog and "runs" as it is told, and an etcd gateway that
+ * Real processes: a stand-in for a worker, which starts the watchdog and "runs" as it is told, and an etcd that
  * remembers what it was asked.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -13,13 +13,13 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
-import type { GatewayConnection } from '../../../src/run/watchdog/messages.js';
+import type { EtcdConnection } from '../../../src/run/watchdog/messages.js';
 import { processRuns, until } from '../support.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -72,7 +72,7 @@ export class StandIn {
   #output = '';
   #errors = '';
 
-  constructor(folder: string, connection: GatewayConnection, detached = false) {
+  constructor(folder: string, connection: EtcdConnection, detached = false) {
     const main = join(folder, 'test/run/watchdog/stand-in.js');
     this.child = spawn(process.execPath, [main, JSON.stringify(connection)], {
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -115,32 +115,38 @@ export class StandIn {
   }
 }
 
-export interface FakeGateway {
-  readonly connection: GatewayConnection;
-  /** Paths and bodies. */
-  readonly requests: { readonly path: string; readonly body: string }[];
+export interface FakeEtcd {
+  readonly connection: EtcdConnection;
+  /** Method and message, the latter as bytes in hex. */
+  readonly calls: { readonly method: string; readonly message: string }[];
   close(): Promise<void>;
 }
 
+/** gRPC's status code and text. */
 export interface FakeReply {
-  readonly status: number;
-  readonly body: string;
+  readonly code: number;
+  readonly text: string;
 }
 
-/** Says yes to everything, unless `reply` says otherwise; null never answers. `onRequest` runs before the answer. */
-export async function fakeGateway(
-  onRequest: (path: string, body: string) => FakeReply | null | undefined | void = () => undefined,
-): Promise<FakeGateway> {
-  const requests: FakeGateway['requests'] = [];
-  const server: Server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-    request.on('end', () => {
-      const path = request.url ?? '';
-      requests.push({ path, body });
-      const reply = onRequest(path, body);
-      if (reply === null) return;
-      response.writeHead(reply?.status ?? 200).end(reply?.body ?? '{"header":{}}');
+/** Says yes to every call, unless `onCall`, which runs before the answer, gives another reply. */
+export async function fakeEtcd(onCall: (method: string) => FakeReply | undefined): Promise<FakeEtcd> {
+  const calls: FakeEtcd['calls'] = [];
+  const sessions = new Set<ServerHttp2Session>();
+  const server = createServer();
+  server.on('session', (session) => sessions.add(session));
+  server.on('stream', (stream, headers) => {
+    let message = '';
+    stream.on('data', (chunk: Buffer) => (message += chunk.toString('hex')));
+    stream.on('error', () => undefined);
+    stream.on('end', () => {
+      const method = headers[':path'] ?? '';
+      calls.push({ method, message: message.slice(10) });
+      const reply = onCall(method);
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () =>
+        stream.sendTrailers({ 'grpc-status': String(reply?.code ?? 0), 'grpc-message': reply?.text ?? '' }),
+      );
+      stream.end(Buffer.alloc(5));
     });
   });
   server.listen(0, '127.0.0.1');
@@ -148,9 +154,9 @@ export async function fakeGateway(
   const endpoint = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     connection: { endpoints: [endpoint], tls: null, credentials: null },
-    requests,
+    calls,
     close: async () => {
-      server.closeAllConnections();
+      for (const session of sessions) session.destroy();
       await new Promise((done) => server.close(done));
     },
   };

@@ -13,13 +13,13 @@ import { serviceContract } from '../../service-contract.js';
 import { processRuns, until } from '../support.js';
 import {
   daemonCommand,
-  fakeGateway,
+  fakeEtcd,
   pidIn,
   removeFolder,
   sidecarsIn,
   StandIn,
   transpile,
-  type FakeGateway,
+  type FakeEtcd,
   type FakeReply,
 } from './support.js';
 
@@ -29,8 +29,8 @@ const SLEEP = 'sleep 1000';
 
 let folder: string;
 let directory: string;
-let gateway: FakeGateway;
-let onRequest: (path: string) => FakeReply | null | undefined;
+let etcd: FakeEtcd;
+let onCall: (method: string) => FakeReply | undefined;
 let standIns: StandIn[];
 let markers: string[];
 
@@ -41,8 +41,8 @@ afterAll(() => removeFolder(folder));
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'etcron-watchdog-'));
-  onRequest = () => undefined;
-  gateway = await fakeGateway((path) => onRequest(path));
+  onCall = () => undefined;
+  etcd = await fakeEtcd((method) => onCall(method));
   standIns = [];
   markers = [];
 });
@@ -53,7 +53,7 @@ afterEach(async () => {
   for (const marker of markers) {
     for (const pid of await findMarkedProcesses(marker)) process.kill(pid, 'SIGKILL');
   }
-  await gateway.close();
+  await etcd.close();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -66,14 +66,15 @@ function newMarker(): string {
 async function standIn(
   options: { trustMs?: number; detached?: boolean; ttlMs?: number } = {},
 ): Promise<StandIn> {
-  const worker = new StandIn(folder, gateway.connection, options.detached);
+  const worker = new StandIn(folder, etcd.connection, options.detached);
   standIns.push(worker);
   const { trustMs = TTL_MS, ttlMs = TTL_MS } = options;
   await worker.tell({ do: 'session', leaseId: '4711', ttlMs, trustMs });
   return worker;
 }
 
-const revocations = (): unknown[] => gateway.requests.filter(({ path }) => path === '/v3/lease/revoke');
+const REVOKE = '/etcdserverpb.Lease/LeaseRevoke';
+const revocations = (): unknown[] => etcd.calls.filter(({ method }) => method === REVOKE);
 
 describe('a worker that is killed', () => {
   it('takes the whole trees of its rerun runs with it, and only then its lease', async () => {
@@ -87,15 +88,15 @@ describe('a worker that is killed', () => {
       trees.push(await pidIn(file));
     }
     let alive: number[] | undefined;
-    onRequest = (path) => {
-      if (path === '/v3/lease/revoke') alive ??= trees.filter(processRuns);
+    onCall = (method) => {
+      if (method === REVOKE) alive ??= trees.filter(processRuns);
       return undefined;
     };
     expect(trees.filter(processRuns)).toEqual(trees);
     await worker.die('SIGKILL');
     await until(() => sidecarsIn(folder).length === 0);
     expect(alive).toEqual([]);
-    expect(revocations()).toEqual([{ path: '/v3/lease/revoke', body: '{"ID":"4711"}' }]);
+    expect(revocations()).toEqual([{ method: REVOKE, message: '08e724' }]);
     await until(() => worker.stderr.includes('revoked its lease'));
   });
 
@@ -131,10 +132,7 @@ describe('a worker that is killed', () => {
     const worker = await standIn();
     const pid = await worker.run({ marker: newMarker(), recovery: 'rerun', command: SLEEP });
     let refusals = 3;
-    onRequest = () =>
-      refusals-- > 0
-        ? { status: 503, body: '{"error":"no leader","message":"no leader","code":14}' }
-        : undefined;
+    onCall = () => (refusals-- > 0 ? { code: 14, text: 'no leader' } : undefined);
     process.kill(worker.pid, 'SIGSTOP');
     await worker.die('SIGKILL');
     await until(() => sidecarsIn(folder).length === 0);
@@ -142,18 +140,18 @@ describe('a worker that is killed', () => {
     expect(revocations()).toHaveLength(4);
   });
 
-  it('is given up with a hint when the gateway is off', async () => {
+  it('is given up when etcd refuses', async () => {
     const worker = await standIn();
-    onRequest = () => ({ status: 404, body: '404 page not found\n' });
+    onCall = () => ({ code: 7, text: 'permission%20denied' });
     await worker.die('SIGKILL');
     await until(() => sidecarsIn(folder).length === 0);
     expect(revocations()).toHaveLength(1);
-    await until(() => worker.stderr.includes('--enable-grpc-gateway'));
+    await until(() => worker.stderr.includes('permission denied'));
   });
 
   it('is given up when its lease has expired anyway', async () => {
     const worker = await standIn({ ttlMs: 300 });
-    onRequest = () => ({ status: 503, body: '{"error":"no leader","code":14}' });
+    onCall = () => ({ code: 14, text: 'no leader' });
     await worker.die('SIGKILL');
     await until(() => sidecarsIn(folder).length === 0);
     await until(() => worker.stderr.includes('could not revoke'));
@@ -256,19 +254,17 @@ describe('a watchdog', () => {
   it('carries no secret in its arguments or its environment', async () => {
     const secret = 'hunter2';
     const worker = new StandIn(folder, {
-      ...gateway.connection,
+      ...etcd.connection,
       credentials: { user: 'u', password: secret },
     });
     standIns.push(worker);
-    onRequest = (path) =>
-      path === '/v3/auth/authenticate' ? { status: 200, body: '{"token":"t"}' } : undefined;
     await worker.tell({ do: 'session', leaseId: '4711', ttlMs: TTL_MS, trustMs: TTL_MS });
     const pid = await worker.watchdogPid();
     const seen = ['cmdline', 'environ'].map((name) => readFileSync(`/proc/${pid}/${name}`, 'latin1'));
     expect(seen.join()).not.toContain(secret);
     await worker.die('SIGKILL');
     await until(() => sidecarsIn(folder).length === 0);
-    expect(gateway.requests.map(({ body }) => body)).toContain(`{"name":"u","password":"${secret}"}`);
+    expect(etcd.calls[0]?.message).toContain(Buffer.from(secret).toString('hex'));
   });
 });
 
@@ -327,7 +323,7 @@ it('a watchdog that cannot be started is tried again, and stops', async () => {
 });
 
 function makeWatchdog(entry = join(folder, 'src/run/watchdog/sidecar/main.js')): Watchdog {
-  return new Watchdog({ clock: systemClock, log: silentLogger(), connection: gateway.connection, entry });
+  return new Watchdog({ clock: systemClock, log: silentLogger(), connection: etcd.connection, entry });
 }
 
 serviceContract('Watchdog', () => makeWatchdog(), { leftovers: () => sidecarsIn(folder).map(String) });

@@ -10,7 +10,7 @@
  * Each way ends: killing and revoking go on until the lease has expired by itself, no longer.
  */
 import { sleep, systemClock } from '../../../clock.js';
-import { machineMonotonicMs, type GatewayConnection, type Message } from '../messages.js';
+import { machineMonotonicMs, type EtcdConnection, type Message } from '../messages.js';
 import { WatchedState, type WatchedRun } from '../watched-state.js';
 import { endTree } from './end-tree.js';
 import { revokeEverywhere } from './revoke-everywhere.js';
@@ -26,7 +26,7 @@ const workerPid = Number(process.argv[2]);
 const log = new SidecarLog(workerPid);
 const state = new WatchedState();
 const trust = new TrustTimer(() => void workerSilent());
-let connection: GatewayConnection | null = null;
+let connection: EtcdConnection | null = null;
 let over = false;
 
 // The terminal's Ctrl-C, and a service manager that signals all processes, mean the worker; its end is ours.
@@ -84,7 +84,7 @@ async function workerGone(): Promise<void> {
       log.warn({ runs: ended }, 'the worker ended without a word; ended its runs, revoked its lease');
     else {
       log.warn(
-        { runs: ended, problems, hint: "Is etcd's JSON gateway on? (--enable-grpc-gateway)" },
+        { runs: ended, problems },
         'the worker ended without a word; ended its runs, but could not revoke its lease, which will expire',
       );
     }

@@ -1,7 +1,7 @@
 import { Backoff } from '../../../backoff.js';
 import { sleep, systemClock } from '../../../clock.js';
-import { revokeLease, type GatewayAnswer } from '../gateway.js';
-import type { GatewayConnection } from '../messages.js';
+import type { EtcdConnection } from '../messages.js';
+import { revokeLease, type RevokeAnswer } from './revoke-lease.js';
 
 const ROUND_LIMIT_MS = 2_000;
 const FIRST_PAUSE_MS = 50;
@@ -12,7 +12,7 @@ const MAX_PAUSE_MS = 1_000;
  * asked at the same time: a dead one then costs nothing, and revoking twice is revoking once. Never rejects.
  */
 export async function revokeEverywhere(
-  connection: GatewayConnection,
+  connection: EtcdConnection,
   leaseId: string,
   deadlineMs: number,
 ): Promise<{ readonly revoked: boolean; readonly problems: Record<string, string> }> {
@@ -21,7 +21,7 @@ export async function revokeEverywhere(
     const answers = await askAll(connection, leaseId);
     const problems: Record<string, string> = {};
     for (const [endpoint, answer] of answers) {
-      if (answer.kind === 'done') return { revoked: true, problems: {} };
+      if (answer.kind === 'revoked') return { revoked: true, problems: {} };
       problems[endpoint] = answer.problem;
     }
     const hopeless = [...answers.values()].every(({ kind }) => kind === 'refused');
@@ -32,18 +32,18 @@ export async function revokeEverywhere(
 
 /** Resolves with the first good answer, or when all have answered or the time of the round is over. */
 async function askAll(
-  connection: GatewayConnection,
+  connection: EtcdConnection,
   leaseId: string,
-): Promise<ReadonlyMap<string, GatewayAnswer>> {
+): Promise<ReadonlyMap<string, RevokeAnswer>> {
   const abort = new AbortController();
   const timer = systemClock.setTimer(ROUND_LIMIT_MS, () => abort.abort(new Error('no answer in time')));
-  const answers = new Map<string, GatewayAnswer>();
+  const answers = new Map<string, RevokeAnswer>();
   try {
     await new Promise<void>((resolve) => {
       for (const endpoint of connection.endpoints) {
         void revokeLease(connection, endpoint, leaseId, abort.signal).then((answer) => {
           answers.set(endpoint, answer);
-          if (answer.kind === 'done' || answers.size === connection.endpoints.length) resolve();
+          if (answer.kind === 'revoked' || answers.size === connection.endpoints.length) resolve();
         });
       }
     });

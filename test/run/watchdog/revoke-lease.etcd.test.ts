@@ -1,11 +1,13 @@
-/** Real etcd servers behind the gateway: plain, with TLS, with users, and without a gateway. */
+/** On real etcd servers: plain, with users, with TLS and certificates of clients, down. */
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { EtcdStore } from '../../../src/etcd/etcd-store.js';
-import { tryGateway } from '../../../src/run/watchdog/gateway.js';
-import type { GatewayConnection } from '../../../src/run/watchdog/messages.js';
+import type { EtcdConnection } from '../../../src/run/watchdog/messages.js';
+import { revokeLease } from '../../../src/run/watchdog/sidecar/revoke-lease.js';
 import { revokeEverywhere } from '../../../src/run/watchdog/sidecar/revoke-everywhere.js';
 import {
   certificates,
@@ -21,7 +23,7 @@ const closing: (() => Promise<void>)[] = [];
 const NOBODY = '127.0.0.1:1';
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'etcron-gateway-'));
+  directory = mkdtempSync(join(tmpdir(), 'etcron-revoke-'));
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 afterEach(async () => {
@@ -36,9 +38,9 @@ async function start(options: StartEtcdOptions = {}): Promise<RunningEtcd> {
 
 const addressOf = (url: string): string => url.replace(/^https?:\/\//, '');
 
-/** Grants a lease with a key on it, revokes it through the gateway, and looks for the key. */
+/** Grants a lease with a key on it, revokes it , and looks for the key. */
 async function revokeOne(
-  connection: GatewayConnection,
+  connection: EtcdConnection,
 ): Promise<{ before: number; after: number; revoked: boolean }> {
   const { endpoints, tls, credentials } = connection;
   const pem = (text: string | null | undefined): Buffer | null => (text ? Buffer.from(text) : null);
@@ -52,12 +54,10 @@ async function revokeOne(
   await store.txn({ compare: [], success: [{ type: 'put', key: '/k', value: 'v', leaseId }] });
   const count = async (): Promise<number> => (await store.range({ start: '/k', end: '/l' })).kvs.length;
   const before = await count();
-  const usable = await tryGateway(connection, endpoints.at(-1)!, leaseId, AbortSignal.timeout(30_000));
   const { revoked } = await revokeEverywhere(connection, leaseId, performance.now());
   // What is gone already is as good as revoked.
   if (revoked)
     expect(await revokeEverywhere(connection, leaseId, performance.now())).toMatchObject({ revoked });
-  expect(usable.kind === 'done').toBe(revoked);
   return { before, after: await count(), revoked };
 }
 
@@ -100,7 +100,7 @@ it('revokes a lease as a user, over TLS with a certificate of its own', async ()
   expect(await revokeOne({ endpoints, tls, credentials })).toEqual({ before: 1, after: 0, revoked: true });
 
   const signal = AbortSignal.timeout(30_000);
-  const wrong = await tryGateway(
+  const wrong = await revokeLease(
     { endpoints, tls, credentials: { user: 'root', password: 'wrong' } },
     endpoints[0]!,
     '1',
@@ -110,7 +110,7 @@ it('revokes a lease as a user, over TLS with a certificate of its own', async ()
     kind: 'refused',
     problem: expect.stringContaining('authentication failed') as string,
   });
-  const untrusted = await tryGateway(
+  const untrusted = await revokeLease(
     { endpoints, tls: { ...tls, ca: null }, credentials },
     endpoints[0]!,
     '1',
@@ -119,12 +119,35 @@ it('revokes a lease as a user, over TLS with a certificate of its own', async ()
   expect(untrusted.kind).toBe('unavailable');
 });
 
-it('says so when etcd has no gateway', async () => {
-  const etcd = await start({ extraArgs: ['--enable-grpc-gateway=false'] });
-  const connection = { endpoints: [addressOf(etcd.endpoint)], tls: null, credentials: null };
-  expect(await revokeOne(connection)).toEqual({ before: 1, after: 1, revoked: false });
-  const { problems } = await revokeEverywhere(connection, '1', Infinity);
-  expect(Object.values(problems)).toEqual([expect.stringContaining('JSON gateway')]);
+it('knows what is no etcd', async () => {
+  const server = createServer((socket) =>
+    socket
+      .on('error', () => undefined)
+      .resume()
+      .end('HTTP/1.1 200 OK\r\n\r\n'),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => new Promise((done) => server.close(() => done())));
+  const endpoint = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const connection = { endpoints: [endpoint], tls: null, credentials: null };
+  const answer = await revokeLease(connection, endpoint, '1', AbortSignal.timeout(30_000));
+  expect(answer.kind).toBe('unavailable');
+});
+
+it('waits no longer than it is told to for one that does not answer', async () => {
+  const etcd = await start();
+  etcd.pause();
+  const endpoint = addressOf(etcd.endpoint);
+  const abort = new AbortController();
+  const answer = revokeLease(
+    { endpoints: [endpoint], tls: null, credentials: null },
+    endpoint,
+    '1',
+    abort.signal,
+  );
+  abort.abort(new Error('enough'));
+  expect(await answer).toEqual({ kind: 'unavailable', problem: 'enough' });
 });
 
 it('gives up at its deadline when nobody answers', async () => {
