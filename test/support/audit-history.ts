@@ -48,7 +48,9 @@ function cursorAndLeader({ etcd, keys }: MemoryCluster): string[] {
 
 /** An attempt starts at or after the `notBefore` that stood in its firing when it was claimed. */
 function startsBeforeTheirTime({ etcd, keys, processes }: MemoryCluster): string[] {
-  const notBefore = new Map<number, number>();
+  const notBefore = new Map<string, number>();
+  // Claims that share a transaction share their fencing token.
+  const nameOf = (runId: string, token: number): string => `${runId} ${token}`;
   const before = new Map<string, FiringRecord>();
   for (const { revision, events } of etcd.changes) {
     for (const event of events) {
@@ -56,13 +58,14 @@ function startsBeforeTheirTime({ etcd, keys, processes }: MemoryCluster): string
       const decoded = decodeFiring(event.kv);
       if (!decoded.ok) continue;
       if (decoded.value.node !== null) {
-        notBefore.set(revision, before.get(event.kv.key)?.notBefore ?? -Infinity);
+        const name = nameOf(event.kv.key.slice(keys.firings.length), revision);
+        notBefore.set(name, before.get(event.kv.key)?.notBefore ?? -Infinity);
       }
       before.set(event.kv.key, decoded.value);
     }
   }
   return processes
-    .filter((one) => one.startedAtMs < (notBefore.get(one.fencingToken) ?? Infinity))
+    .filter((one) => one.startedAtMs < (notBefore.get(nameOf(one.runId, one.fencingToken)) ?? Infinity))
     .map((one) => `attempt ${one.attempt} of ${one.runId} started before its time, or without a claim`);
 }
 
