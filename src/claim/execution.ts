@@ -17,8 +17,16 @@ import { formatRunId, type Keys } from '../etcd/keys.js';
 import type { Store, Txn, TxnResult } from '../etcd/store.js';
 import { emptyRecord, type Outcome, type RunRecord } from '../history/run-record.js';
 import type { Job } from '../jobs/index.js';
-import type { PreparedCommand, RunContext, RunningCommand, RunRequest, RunResult } from '../run/executor.js';
+import type {
+  PreparedCommand,
+  RunContext,
+  RunEnding,
+  RunningCommand,
+  RunRequest,
+  RunResult,
+} from '../run/executor.js';
 import { retryDelayMs } from '../run/retry-delay.js';
+import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { FiringRecord } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
@@ -43,6 +51,8 @@ export interface ExecutionContext {
   /** Group commit. */
   readonly submit: (txn: Txn) => Promise<TxnResult>;
   readonly prepareCommand: (request: RunRequest, context: RunContext) => PreparedCommand;
+  /** Ends our processes when we cannot. */
+  readonly watchdog?: WorkerWatch | undefined;
   readonly isTrusted: () => boolean;
   /** Aborted when the session that holds the lock has ended: the lock is gone. */
   readonly sessionEnded: AbortSignal;
@@ -69,6 +79,8 @@ export class Execution {
   #state: 'waiting' | 'running' | 'finishing' | 'done' = 'waiting';
   #command: RunningCommand | null = null;
   #latenessMs: number | null = null;
+  /** While it ran. */
+  #trustWasLost = false;
   #resolveDone!: () => void;
 
   constructor(context: ExecutionContext, claim: Claim, job: Job) {
@@ -125,21 +137,29 @@ export class Execution {
 
   /** Starts the process if its time has come and the session is trusted; asks to be called again otherwise. */
   tryStart(): void {
-    const { clock, isTrusted, sessionEnded, callAt } = this.#context;
+    const { clock, isTrusted, sessionEnded, callAt, watchdog } = this.#context;
     if (this.#state !== 'waiting') return;
     if (sessionEnded.aborted) return this.#finished();
     const nowMs = clock.now();
     if (nowMs < this.#startAtMs) return callAt(this.runId, this.#startAtMs);
     if (!isTrusted()) return callAt(this.runId, nowMs + RETRY_START_MS);
     this.#state = 'running';
+    const { marker } = this.#prepared;
+    watchdog?.runStarting({ marker, recovery: this.job.recovery });
     this.#command = this.#prepared.start();
+    const { processGroupId } = this.#command;
+    if (processGroupId !== null) watchdog?.runStarted({ marker, processGroupId });
     this.#latenessMs = this.#command.startedAtMs - this.#startAtMs;
     this.#log.info({ pid: this.#command.pid, latenessMs: this.#latenessMs }, 'started');
-    void this.#command.result.then((result) => this.#ended(result));
+    void this.#command.result.then((result) => {
+      watchdog?.runEnded(marker);
+      return this.#ended(result);
+    });
   }
 
   /** The session is not trusted any more: the lease may soon be somebody else's chance. */
   trustLost(): void {
+    if (this.#state === 'running') this.#trustWasLost = true;
     if (this.job.recovery === 'rerun') this.#command?.kill('trust-lost' satisfies StopReason, 0);
   }
 
@@ -198,7 +218,7 @@ export class Execution {
   async #ended(result: RunResult): Promise<void> {
     this.#state = 'finishing';
     const { ending } = result;
-    const stop = ending.kind === 'killed' ? (ending.reason as StopReason) : null;
+    const stop = this.#stopReasonOf(ending);
     const { outcome, reason } = judge(result);
     const record = this.#record(outcome, reason, result);
     const facts = {
@@ -228,7 +248,15 @@ export class Execution {
     return this.#finish(prepareEnd(this.#keys, this.#held, record), outcome, record);
   }
 
-  /** Killed by ourselves because trust ended. When the lease lives on after all, the firing is ours to hand back. */
+  #stopReasonOf(ending: RunEnding): StopReason | null {
+    if (ending.kind === 'killed') return ending.reason as StopReason;
+    // After a freeze we may see the end that the watchdog made before we see that trust has ended.
+    const killed = ending.kind === 'signalled' && ending.signal === 'SIGKILL';
+    const untrusted = this.#trustWasLost || !this.#context.isTrusted();
+    return killed && untrusted && this.job.recovery === 'rerun' ? 'trust-lost' : null;
+  }
+
+  /** Killed by ourselves, or by the watchdog, because trust ended. When the lease lives on after all, the firing is ours to hand back. */
   async #afterCrash(record: RunRecord): Promise<void> {
     this.#log.warn('killed: the lease could not be renewed in time');
     const crashes = this.claim.firing.crashes + 1;

@@ -18,6 +18,7 @@ import type { Store } from '../etcd/store.js';
 import { put } from '../etcd/txn.js';
 import { TxnBatcher } from '../etcd/txn-batcher.js';
 import { Leadership } from '../plan/leadership.js';
+import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, ViewChanges } from '../view/cluster-view.js';
 import type { NodeOptions } from './options.js';
@@ -30,6 +31,7 @@ export interface IncarnationContext {
   readonly log: Logger;
   readonly view: ClusterView;
   readonly options: NodeOptions;
+  readonly watchdog?: WorkerWatch | undefined;
   readonly executions: Executions;
   /** Aborted when the node stops for good. */
   readonly stopped: AbortSignal;
@@ -119,6 +121,7 @@ export class Incarnation {
       await incarnation.#start();
     } catch (error) {
       await session.close();
+      context.watchdog?.clearSession();
       throw error;
     }
     return incarnation;
@@ -162,12 +165,15 @@ export class Incarnation {
     this.#stopLeadershipSoon();
     const stopping = [this.#claimer.stop(), this.#election.stop(), this.#stoppingLeadership];
     if (revoke) await this.#session.close();
+    this.#context.watchdog?.clearSession();
     await Promise.all(stopping);
   }
 
   async #start(): Promise<void> {
     const { view, executions, onEnded } = this.#context;
     const session = this.#session;
+    this.#tellWatchdog();
+    this.#unsubscribe.push(session.onRenewed(() => this.#tellWatchdog()));
     await this.#register();
     this.#unsubscribe.push(
       session.onTrustLost(() => {
@@ -188,6 +194,11 @@ export class Incarnation {
     await this.#election.start();
     await this.#claimer.start();
     this.#log.info({ leaseId: session.leaseId, ttlMs: session.ttlMs }, 'worker is ready');
+  }
+
+  #tellWatchdog(): void {
+    const { leaseId, ttlMs, trustedUntilMs } = this.#session;
+    this.#context.watchdog?.setSession({ leaseId, ttlMs, trustedUntilMs });
   }
 
   #onView(changes: ViewChanges): void {

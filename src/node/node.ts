@@ -15,6 +15,7 @@ import type { ExecutionContext } from '../claim/execution.js';
 import type { Keys } from '../etcd/keys.js';
 import { Mirror } from '../etcd/mirror.js';
 import type { Store } from '../etcd/store.js';
+import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Service } from '../service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { ClusterView } from '../view/cluster-view.js';
@@ -28,6 +29,8 @@ export interface NodeContext {
   readonly random: () => number;
   readonly log: Logger;
   readonly prepareCommand: ExecutionContext['prepareCommand'];
+  /** Started and stopped by whoever made it. */
+  readonly watchdog?: WorkerWatch | undefined;
   readonly options: NodeOptions;
 }
 
@@ -46,7 +49,7 @@ export class Node implements Service {
   #stopping: Promise<void> | null = null;
 
   constructor(context: NodeContext) {
-    const { store, keys, clock, random, log, prepareCommand, options } = context;
+    const { store, keys, clock, random, log, prepareCommand, watchdog, options } = context;
     this.#context = context;
     setMaxListeners(0, this.#stopped.signal);
     const mirrored = { clock, log, random };
@@ -59,7 +62,7 @@ export class Node implements Service {
     this.#view.onChange(({ jobs }) => this.#reportBrokenJobs(jobs.keys()));
     this.#executions = new Executions(
       {
-        ...{ store, keys, clock, random, log, prepareCommand },
+        ...{ store, keys, clock, random, log, prepareCommand, watchdog },
         worker: options.name,
         killGraceMs: options.killGraceMs,
         maxCrashes: options.maxCrashes,
@@ -114,9 +117,9 @@ export class Node implements Service {
   }
 
   async #begin(): Promise<void> {
-    const { store, keys, clock, random, log, options } = this.#context;
+    const { store, keys, clock, random, log, watchdog, options } = this.#context;
     const life = await Incarnation.begin({
-      ...{ store, keys, clock, random, log, options },
+      ...{ store, keys, clock, random, log, watchdog, options },
       view: this.#view,
       executions: this.#executions,
       stopped: this.#stopped.signal,
