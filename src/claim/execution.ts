@@ -79,6 +79,8 @@ export class Execution {
   #state: 'waiting' | 'running' | 'finishing' | 'done' = 'waiting';
   #command: RunningCommand | null = null;
   #latenessMs: number | null = null;
+  /** Who asked for the end, and why. */
+  #killedBy: string | null = null;
   /** While it ran. */
   #trustWasLost = false;
   #resolveDone!: () => void;
@@ -175,7 +177,10 @@ export class Execution {
       this.#state = 'finishing';
       const record = this.#unstarted('killed', `by ${by}: ${why}`);
       void this.#finish(prepareEnd(this.#keys, this.#held, record), 'killed');
-    } else this.#command?.kill('kill-request' satisfies StopReason);
+    } else {
+      this.#killedBy ??= `by ${by}: ${why}`;
+      this.#command?.kill('kill-request' satisfies StopReason);
+    }
   }
 
   /** Ends the process so that another worker can go on with the firing. */
@@ -219,7 +224,8 @@ export class Execution {
     this.#state = 'finishing';
     const { ending } = result;
     const stop = this.#stopReasonOf(ending);
-    const { outcome, reason } = judge(result);
+    const { outcome, reason: judged } = judge(result);
+    const reason = stop === 'kill-request' ? this.#killedBy : judged;
     const record = this.#record(outcome, reason, result);
     const facts = {
       outcome,

@@ -29,13 +29,22 @@ it('lets one of ten clients win a claim, and tells the others who holds it', asy
     stores.map(async (store, index) => {
       const { leaseId } = await store.leaseGrant(10_000);
       return prepareClaim(keys, {
-        ...{ id, firing, firingRevision: setUp.revision, jobRevision: setUp.revision, leaseId, nowMs: Date.now() },
+        ...{
+          id,
+          firing,
+          firingRevision: setUp.revision,
+          jobRevision: setUp.revision,
+          leaseId,
+          nowMs: Date.now(),
+        },
         ...{ nodeId: `node-${index}`, worker: `worker-${index}`, slot: 0, afterCrash: false },
       });
     }),
   );
   const results = await Promise.all(
-    claims.map(async (claim, index): Promise<ClaimResult> => claim.interpret(await stores[index]!.txn(claim.txn))),
+    claims.map(async (claim, index): Promise<ClaimResult> =>
+      claim.interpret(await stores[index]!.txn(claim.txn)),
+    ),
   );
   const winners = results.flatMap((result, index) => (result.won ? [index] : []));
   expect(winners).toHaveLength(1);
@@ -43,7 +52,10 @@ it('lets one of ten clients win a claim, and tells the others who holds it', asy
   const losers = results.filter((result) => !result.won);
   expect(losers).toHaveLength(9);
   for (const loser of losers) {
-    expect(loser).toMatchObject({ why: 'held', holder: { node: `node-${winner}`, worker: `worker-${winner}`, attempt: 1 } });
+    expect(loser).toMatchObject({
+      why: 'held',
+      holder: { node: `node-${winner}`, worker: `worker-${winner}`, attempt: 1 },
+    });
   }
   // The winner asks again, as it would after a lost reply, and learns that it holds the claim, under the same token.
   const again = claims[winner!]!.interpret(await stores[winner!]!.txn(claims[winner!]!.txn));

@@ -353,6 +353,28 @@ describe('a command that fails', () => {
   });
 });
 
+describe('a request to end a run', () => {
+  it('ends the process, and the record says who asked and why', async () => {
+    const { clock } = makeCluster();
+    await cluster.addNodes('a', 'b');
+    await cluster.putJob('long', {
+      schedule: '0 1 12 * * *',
+      command: 'run 50000',
+      retries: { attempts: 3 },
+    });
+    await clock.advance(65_000);
+    const { runId } = cluster.processes[0]!;
+    const request = { by: 'ann', reason: 'wrong data', at: new Date(clock.now()).toISOString() };
+    await cluster.putKey(`${cluster.keys.kills}${runId}`, JSON.stringify(request));
+    await clock.advance(5_000);
+    expect(cluster.records('long').get(runId)).toMatchObject({
+      outcome: 'killed',
+      reason: 'by ann: wrong data',
+    });
+    expect(cluster.processes).toHaveLength(1);
+  });
+});
+
 describe('an orderly stop', () => {
   it('gives back what has not started and hands over what runs too long', async () => {
     const { clock } = makeCluster({ node: { drainGraceMs: 5_000 } });
