@@ -25,6 +25,12 @@ export function workerCommand(): Command {
     if (flag === '--label') option.argParser(collect);
     command.addOption(tuning ? option.helpGroup('Tuning:') : option);
   }
+  command.addOption(
+    new Option(
+      '--no-watchdog',
+      'start no process beside this one that ends its commands when it is killed',
+    ).helpGroup('Tuning:'),
+  );
   return command
     .addHelpText(
       'after',

@@ -6,18 +6,22 @@
  *                                                │                     second signal: commands killed, exit 128 + n
  *                                                └─ a defect (uncaught error): logged, commands killed, exit 1
  *
- * No command outlives the process, however it ends by itself: `exit` kills what is left. An etcd that goes away later is the
+ * No command outlives the process, however it ends by itself: `exit` kills what is left; for an end from outside there is
+ * the watchdog. An etcd that goes away later is the
  * node's business; the process goes on.
  */
 import { hostname } from 'node:os';
 import { systemClock } from '../../clock.js';
 import { messageOf } from '../../errors.js';
 import { Node } from '../../node/node.js';
+import type { ConnectionOptions } from '../../etcd/connection-options.js';
 import { killAllNow, prepareCommand } from '../../run/executor.js';
+import { Watchdog } from '../../run/watchdog/watchdog.js';
 import { createLogger, type Logger } from '../../telemetry/logger.js';
+import { connectionOptions } from '../connection.js';
 import type { CliContext } from '../context.js';
 import { packageVersion } from '../version.js';
-import { resolveWorkerSettings } from './resolve-settings.js';
+import { resolveWorkerSettings, type WorkerConfig } from './resolve-settings.js';
 import { listenForStop, type StopSignal } from './stop-signals.js';
 import type { WorkerFlags } from './worker-settings.js';
 
@@ -35,9 +39,12 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
     ...(typeof config === 'string' ? { configPath: config } : {}),
   });
   const log = createLogger(settings.log);
+  const connection = await connectionOptions(options, environment.env);
   process.title = `etcron worker ${settings.node.name}`;
   await context.withStore(async ({ store, keys }) => {
     for (const name of SECRET_VARIABLES) delete process.env[name];
+    const watchdog =
+      flags.watchdog === false ? undefined : makeWatchdog(connection, log, settings.log.format);
     const node = new Node({
       store,
       keys,
@@ -45,15 +52,37 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       random: Math.random,
       log,
       prepareCommand,
+      watchdog,
       options: { ...settings.node, host: hostname(), pid: process.pid, version: packageVersion() },
     });
     endOnDefect(log);
     const stopped = stopSignal(log);
+    // Not waited for: it learns of everything that has happened until it is there.
+    void watchdog?.start();
     const started = node.start();
-    const signal = await Promise.race([stopped, started.then(() => null)]);
-    if (signal === null) await stopped;
-    else started.catch(() => undefined);
-    await node.stop();
+    try {
+      const signal = await Promise.race([stopped, started.then(() => null)]);
+      if (signal === null) await stopped;
+      else started.catch(() => undefined);
+      await node.stop();
+    } finally {
+      await watchdog?.stop();
+    }
+  });
+}
+
+function makeWatchdog(
+  { endpoints, tls, credentials }: ConnectionOptions,
+  log: Logger,
+  logFormat: WorkerConfig['log']['format'] = 'json',
+): Watchdog {
+  const text = (pem: Buffer | null): string | null => pem && pem.toString();
+  const pems = tls && { ca: text(tls.ca), cert: text(tls.cert), key: text(tls.key) };
+  return new Watchdog({
+    clock: systemClock,
+    log,
+    connection: { endpoints, tls: pems, credentials },
+    logFormat,
   });
 }
 

@@ -151,4 +151,6 @@ export type WorkerSettingName = keyof typeof WORKER_SETTINGS;
 /** As commander parsed them: text, and a list for `--label`. */
 export type WorkerFlags = Readonly<Partial<Record<Exclude<WorkerSettingName, 'labels'>, string>>> & {
   readonly label?: readonly string[];
+  /** False with `--no-watchdog`. */
+  readonly watchdog?: boolean;
 };
