@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readStartTicks } from '../../../src/run/process-table.js';
+import { groupExists } from '../../../src/run/process-tree.js';
 import { endTree } from '../../../src/run/watchdog/sidecar/end-tree.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { processRuns, until } from '../support.js';
@@ -24,7 +25,8 @@ beforeEach(() => {
 
 afterEach(async () => {
   await endTree({ marker, group: null }, log);
-  for (const child of children) child.kill('SIGKILL');
+  // A shell may wait for its command instead of becoming it.
+  for (const { pid } of children) if (groupExists(pid!)) process.kill(-pid!, 'SIGKILL');
   rmSync(directory, { recursive: true, force: true });
 });
 

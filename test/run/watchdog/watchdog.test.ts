@@ -33,6 +33,7 @@ let etcd: FakeEtcd;
 let onCall: (method: string) => FakeReply | undefined;
 let standIns: StandIn[];
 let markers: string[];
+let watchdogs: Watchdog[];
 
 beforeAll(() => {
   folder = transpile('src/run/watchdog/sidecar/main.ts', 'test/run/watchdog/stand-in.ts');
@@ -45,14 +46,16 @@ beforeEach(async () => {
   etcd = await fakeEtcd((method) => onCall(method));
   standIns = [];
   markers = [];
+  watchdogs = [];
 });
 
 afterEach(async () => {
   for (const { child } of standIns) child.kill('SIGKILL');
-  await until(() => sidecarsIn(folder).length === 0);
+  for (const watchdog of watchdogs) await watchdog.stop();
   for (const marker of markers) {
     for (const pid of await findMarkedProcesses(marker)) process.kill(pid, 'SIGKILL');
   }
+  await until(() => sidecarsIn(folder).length === 0);
   await etcd.close();
   rmSync(directory, { recursive: true, force: true });
 });
@@ -323,7 +326,10 @@ it('a watchdog that cannot be started is tried again, and stops', async () => {
 });
 
 function makeWatchdog(entry = join(folder, 'src/run/watchdog/sidecar/main.js')): Watchdog {
-  return new Watchdog({ clock: systemClock, log: silentLogger(), connection: etcd.connection, entry });
+  const { connection } = etcd;
+  const watchdog = new Watchdog({ clock: systemClock, log: silentLogger(), connection, entry });
+  watchdogs.push(watchdog);
+  return watchdog;
 }
 
 serviceContract('Watchdog', () => makeWatchdog(), { leftovers: () => sidecarsIn(folder).map(String) });
