@@ -149,7 +149,7 @@ export class Claimer implements Service {
   /** True when the set of workers that take firings changed. */
   #rankWorkers(): boolean {
     const active = [...this.#context.view.workers.values()].filter(
-      (worker) => worker.value.state === 'active',
+      ({ value }) => value.state === 'active' && !value.skewed,
     );
     const ids = active.map((worker) => worker.nodeId).sort();
     if (

@@ -54,6 +54,8 @@ export interface ExecutionContext {
   /** Ends our processes when we cannot. */
   readonly watchdog?: WorkerWatch | undefined;
   readonly isTrusted: () => boolean;
+  /** The wall clock can be relied upon; otherwise nothing is started by it. */
+  readonly isClockRight: () => boolean;
   /** Aborted when the session that holds the lock has ended: the lock is gone. */
   readonly sessionEnded: AbortSignal;
   /** Aborted when the node stops for good. */
@@ -139,12 +141,13 @@ export class Execution {
 
   /** Starts the process if its time has come and the session is trusted; asks to be called again otherwise. */
   tryStart(): void {
-    const { clock, isTrusted, sessionEnded, callAt, watchdog } = this.#context;
+    const { clock, isTrusted, isClockRight, sessionEnded, callAt, watchdog } = this.#context;
     if (this.#state !== 'waiting') return;
     if (sessionEnded.aborted) return this.#finished();
     const nowMs = clock.now();
     if (nowMs < this.#startAtMs) return callAt(this.runId, this.#startAtMs);
     if (!isTrusted()) return callAt(this.runId, nowMs + RETRY_START_MS);
+    if (!isClockRight()) return this.giveBack();
     this.#state = 'running';
     const { marker } = this.#prepared;
     watchdog?.runStarting({ marker, recovery: this.job.recovery });

@@ -8,7 +8,10 @@ import { Execution, type ExecutionContext } from './execution.js';
 import { formatRunId } from '../etcd/keys.js';
 
 /** What belongs to the session under which a claim was made. */
-export type SessionPart = Pick<ExecutionContext, 'nodeId' | 'isTrusted' | 'sessionEnded' | 'over' | 'submit'>;
+export type SessionPart = Pick<
+  ExecutionContext,
+  'nodeId' | 'isTrusted' | 'isClockRight' | 'sessionEnded' | 'over' | 'submit'
+>;
 
 export class Executions {
   readonly #context: Omit<ExecutionContext, keyof SessionPart | 'callAt'>;

@@ -60,6 +60,8 @@ export interface ElectionContext {
   readonly nodeId: string;
   readonly name: string;
   readonly session: { readonly leaseId: string; isTrusted(): boolean };
+  /** This node may hold the office now; one that may not stays a candidate for later. */
+  readonly isFit: () => boolean;
   /** The leader key as mirrored, and the revision up to which the mirror is complete. */
   readonly observe: () => { office: OfficeState; revision: number };
   readonly onElected: (term: Term) => void;
@@ -86,7 +88,7 @@ export class Election implements Service {
 
   /** In office, and sure of it now. */
   isLeader(): boolean {
-    return this.#term !== null && this.#context.session.isTrusted();
+    return this.#term !== null && this.#context.session.isTrusted() && this.#context.isFit();
   }
 
   async start(): Promise<void> {
@@ -121,11 +123,21 @@ export class Election implements Service {
    * is repeated for a while: a node that drains keeps its lease, and nobody would lead. Never rejects.
    */
   async resign(): Promise<void> {
-    const { store, keys, clock, random, log } = this.#context;
     await this.stop();
+    await this.#giveUpOffice('resigned');
+  }
+
+  /** Gives the office up as `resign` does, but stays a candidate: it runs again when it is fit. Never rejects. */
+  async stepDown(reason: string): Promise<void> {
+    await this.#giveUpOffice(reason);
+    this.poke();
+  }
+
+  async #giveUpOffice(reason: string): Promise<void> {
+    const { store, keys, clock, random, log } = this.#context;
     const term = this.#term;
     if (term === null) return;
-    this.#depose('resigned');
+    this.#depose(reason);
     const backoff = new Backoff(50, 1_000, random);
     const untilMs = clock.monotonicMs() + RESIGN_FOR_MS;
     for (;;) {
@@ -148,13 +160,13 @@ export class Election implements Service {
   async #evaluate(): Promise<void> {
     while (this.#evaluateAgain && this.#running) {
       this.#evaluateAgain = false;
-      const { session, observe } = this.#context;
+      const { session, observe, isFit } = this.#context;
       const { office, revision } = observe();
       if (this.#term !== null) {
         if (revision < this.#term.createRevision || this.#holds(office)) continue;
         this.#depose('the leader key is not ours any more');
       }
-      if (!session.isTrusted()) continue;
+      if (!session.isTrusted() || !isFit()) continue;
       if (office.state === 'absent') await this.#campaign();
       else if (!isOffice(office)) await this.#removeFake(office.modRevision);
       else if (office.value.nodeId === this.#context.nodeId) await this.#campaign();
@@ -171,11 +183,11 @@ export class Election implements Service {
 
   /** Until somebody holds the office, or this node may not run for it any more. */
   async #campaign(): Promise<void> {
-    const { store, keys, clock, random, log, nodeId, name, session } = this.#context;
+    const { store, keys, clock, random, log, nodeId, name, session, isFit } = this.#context;
     const backoff = new Backoff(50, 2_000, random);
     const campaignedAtMs = clock.now();
     const record = encodeRecord(leaderRecordSchema, { nodeId, name, since: campaignedAtMs });
-    while (this.#running && session.isTrusted()) {
+    while (this.#running && session.isTrusted() && isFit()) {
       try {
         const result = await store.txn({
           compare: [absent(keys.leader)],

@@ -13,6 +13,10 @@ export const workerRecordSchema = z.object({
   capacity: z.number().int().positive(),
   labels: z.record(z.string(), z.string()),
   startedAt: isoTime,
+  /** What its clock showed when it wrote this; written anew every few seconds. */
+  clock: isoTime.nullable().default(null),
+  /** Its clock is off the others': it takes nothing. */
+  skewed: z.boolean().default(false),
 });
 
 export type WorkerRecord = z.output<typeof workerRecordSchema>;

@@ -4,7 +4,7 @@
  * processes still running belong to the node and pass from one life to the next.
  */
 import { setMaxListeners } from 'node:events';
-import { sleep, type Clock } from '../clock.js';
+import { sleep, type Clock, type Timer } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { Claimer } from '../claim/claimer.js';
 import type { Executions, SessionPart } from '../claim/executions.js';
@@ -21,7 +21,13 @@ import { Leadership } from '../plan/leadership.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, ViewChanges } from '../view/cluster-view.js';
+import { ClockGuard } from './clock-guard.js';
 import type { NodeOptions } from './options.js';
+
+/** A node that joins others waits for so many of their clocks … */
+const CLOCKS_AWAITED = 2;
+/** … but no longer than this: some may be dead, and not yet known to be. */
+const AWAIT_CLOCKS_MS = 2_500;
 
 export interface IncarnationContext {
   readonly store: Store;
@@ -49,6 +55,13 @@ export class Incarnation {
   readonly #part: SessionPart;
   readonly #ended = new AbortController();
   readonly #startedAtMs: number;
+  readonly #clockGuard: ClockGuard;
+  #clockTimer: Timer | null = null;
+  #awaitTimer: Timer | null = null;
+  /** What was last said of our clock. */
+  #skewed = false;
+  /** When this life no longer waits for the clocks of others, on the monotonic clock. */
+  #clocksAwaitedUntilMs = 0;
   readonly #unsubscribe: (() => void)[] = [];
   #leadership: Leadership | null = null;
   #stoppingLeadership: Promise<void> = Promise.resolve();
@@ -63,6 +76,8 @@ export class Incarnation {
     this.#log = context.log.child({ node: this.nodeId });
     const batcher = new TxnBatcher(store);
     const isTrusted = (): boolean => session.isTrusted();
+    this.#clockGuard = new ClockGuard(clock, options.maxClockSkewMs);
+    const isClockRight = (): boolean => this.#isClockRight();
     const { nodeId } = this;
     // One for the whole life: Node keeps something of each combined signal for as long as its sources live.
     const over = AbortSignal.any([this.#ended.signal, context.stopped]);
@@ -72,6 +87,7 @@ export class Incarnation {
     this.#part = {
       nodeId,
       isTrusted,
+      isClockRight,
       sessionEnded: this.#ended.signal,
       over,
       submit: (txn) => batcher.submit(txn),
@@ -80,6 +96,7 @@ export class Incarnation {
       ...base,
       name: options.name,
       session,
+      isFit: isClockRight,
       observe: () => ({ office: view.leader, revision: view.revision }),
       onElected: (term) => {
         this.#leadership = new Leadership(
@@ -102,7 +119,7 @@ export class Incarnation {
       options,
       worker: options.name,
       leaseId: session.leaseId,
-      isTrusted,
+      isTrusted: () => isTrusted() && isClockRight(),
       submit: (txn) => batcher.submit(txn),
       room: () => options.capacity - executions.size,
       isHeld: (runId) => executions.has(runId),
@@ -160,6 +177,8 @@ export class Incarnation {
 
   /** Ends the session; with `revoke` its keys go at once. Never rejects. */
   async end(revoke: boolean): Promise<void> {
+    this.#clockTimer?.cancel();
+    this.#awaitTimer?.cancel();
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#ended.abort(new Error('the session ended'));
     this.#stopLeadershipSoon();
@@ -173,8 +192,16 @@ export class Incarnation {
     const { view, executions, onEnded } = this.#context;
     const session = this.#session;
     this.#tellWatchdog();
-    this.#unsubscribe.push(session.onRenewed(() => this.#tellWatchdog()));
+    this.#unsubscribe.push(
+      session.onRenewed(() => this.#tellWatchdog()),
+      // Before our own key appears, which makes the others say at once what their clocks show.
+      view.onChange((changes) => this.#observeClocks(changes)),
+    );
+    const { clock } = this.#context;
+    this.#clocksAwaitedUntilMs = clock.monotonicMs() + AWAIT_CLOCKS_MS;
+    this.#awaitTimer = clock.setTimer(AWAIT_CLOCKS_MS, () => this.#lookAgain());
     await this.#register();
+    this.#publishClockLater();
     this.#unsubscribe.push(
       session.onTrustLost(() => {
         for (const execution of executions.all()) if (execution.nodeId === this.nodeId) execution.trustLost();
@@ -194,6 +221,82 @@ export class Incarnation {
     await this.#election.start();
     await this.#claimer.start();
     this.#log.info({ leaseId: session.leaseId, ttlMs: session.ttlMs }, 'worker is ready');
+  }
+
+  // ── clocks ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A node that joins waits a moment for the clocks of those that are there. */
+  #isClockRight(): boolean {
+    const { view, clock } = this.#context;
+    const others = view.workers.size - (view.workers.has(this.nodeId) ? 1 : 0);
+    const hasEnough = this.#clockGuard.known >= Math.min(others, CLOCKS_AWAITED);
+    return (hasEnough || clock.monotonicMs() >= this.#clocksAwaitedUntilMs) && this.#clockGuard.isRight();
+  }
+
+  #observeClocks(changes: ViewChanges): void {
+    const { view } = this.#context;
+    let joined = false;
+    let isNews = false;
+    for (const [nodeId, before] of changes.workers) {
+      if (nodeId === this.nodeId) continue;
+      const now = view.workers.get(nodeId);
+      isNews ||= now === undefined || this.#clockGuard.known < CLOCKS_AWAITED;
+      if (now === undefined) this.#clockGuard.forget(nodeId);
+      // What a listing shows may be as old as the interval.
+      else if (now.value.clock !== null && !changes.relisted) {
+        this.#clockGuard.observe(nodeId, now.value.clock);
+        joined ||= before === undefined;
+      }
+    }
+    if (joined) this.#publishClock();
+    if (changes.workers.size > 0) this.#judgeClock();
+    if (isNews) this.#lookAgain();
+  }
+
+  #publishClockLater(): void {
+    const { clock, options } = this.#context;
+    this.#clockTimer?.cancel();
+    if (this.#ended.signal.aborted) return;
+    this.#clockTimer = clock.setTimer(options.clockIntervalMs, () => {
+      this.#judgeClock();
+      this.#publishClock();
+    });
+  }
+
+  #publishClock(): void {
+    this.#publishClockLater();
+    if (!this.#session.isTrusted()) return;
+    void this.#register().catch((error: unknown) => {
+      this.#log.debug({ err: messageOf(error) }, 'could not publish the clock');
+    });
+  }
+
+  /** Acts, and says so loudly, when our clock went wrong or became right. */
+  #judgeClock(): void {
+    const skewed = !this.#clockGuard.isRight();
+    if (skewed === this.#skewed) return;
+    this.#skewed = skewed;
+    const skewMs = Math.round(this.#clockGuard.skewMs() ?? 0);
+    const { maxClockSkewMs } = this.#context.options;
+    if (skewed) {
+      this.#log.error(
+        { skewMs, maxClockSkewMs },
+        "this node's clock is off the others': it neither leads nor claims until that is mended (is NTP running?)",
+      );
+      for (const execution of this.#context.executions.all()) execution.giveBack();
+      void this.#election.stepDown('the clock is off');
+    } else {
+      this.#log.warn({ skewMs }, "this node's clock is right again");
+      this.#lookAgain();
+    }
+    this.#publishClock();
+  }
+
+  #lookAgain(): void {
+    if (this.#draining || this.#ended.signal.aborted) return;
+    this.#election.poke();
+    this.#leadership?.poke();
+    this.#claimer.reconsiderAll();
   }
 
   #tellWatchdog(): void {
@@ -223,6 +326,8 @@ export class Incarnation {
       ...{ name, host, pid, version, capacity, labels: { ...labels } },
       state: this.#draining ? 'draining' : 'active',
       startedAt: this.#startedAtMs,
+      clock: clock.now(),
+      skewed: this.#skewed,
     };
     const text = encodeRecord(workerRecordSchema, record);
     const txn = { compare: [], success: [put(keys.worker(this.nodeId), text, this.#session.leaseId)] };

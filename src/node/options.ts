@@ -27,6 +27,10 @@ export interface NodeOptions {
   readonly killGraceMs: number;
   /** How long a drain waits for running commands before it ends them. */
   readonly drainGraceMs: number;
+  /** A node whose clock is off the others' median by more than this neither leads nor claims. */
+  readonly maxClockSkewMs: number;
+  /** How often a node publishes its clock. */
+  readonly clockIntervalMs: number;
   readonly housekeeping: HousekeepingOptions;
 }
 
@@ -42,5 +46,7 @@ export const NODE_DEFAULTS = {
   maxCrashes: 3,
   killGraceMs: 10_000,
   drainGraceMs: 30_000,
+  maxClockSkewMs: 1_000,
+  clockIntervalMs: 5_000,
   housekeeping: DEFAULT_HOUSEKEEPING,
 } as const satisfies Partial<NodeOptions>;

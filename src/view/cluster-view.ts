@@ -57,6 +57,8 @@ export interface ViewChanges {
   readonly kills: readonly string[];
   readonly leader: boolean;
   readonly cursor: boolean;
+  /** Found by a listing, not as it happened: what changed may have changed long ago. */
+  readonly relisted: boolean;
   /** The revision up to which the view (but for the workers) is complete. */
   readonly revision: number;
 }
@@ -85,8 +87,8 @@ export class ClusterView {
     this.keys = keys;
     this.#main = main;
     this.#onProblem = onProblem;
-    main.onChange((changes, info) => this.#apply(changes, info.revision));
-    workers.onChange((changes) => this.#apply(changes, main.revision));
+    main.onChange((changes, info) => this.#apply(changes, info.revision, info.relisted));
+    workers.onChange((changes, info) => this.#apply(changes, main.revision, info.relisted));
   }
 
   /** The revision up to which everything but the workers is known. */
@@ -100,10 +102,10 @@ export class ClusterView {
     return () => this.#listeners.delete(listener);
   }
 
-  #apply(changes: readonly Change[], revision: number): void {
+  #apply(changes: readonly Change[], revision: number, relisted: boolean): void {
     const batch = new Batch();
     for (const change of changes) this.#applyOne(change, batch);
-    const result = batch.finish(revision);
+    const result = batch.finish(revision, relisted);
     for (const listener of [...this.#listeners]) listener(result);
   }
 
@@ -207,7 +209,7 @@ class Batch {
   leader = false;
   cursor = false;
 
-  finish(revision: number): ViewChanges {
+  finish(revision: number, relisted: boolean): ViewChanges {
     return {
       jobs: this.jobs,
       firings: this.firings,
@@ -215,6 +217,7 @@ class Batch {
       kills: this.kills,
       leader: this.leader,
       cursor: this.cursor,
+      relisted,
       revision,
     };
   }

@@ -58,6 +58,7 @@ async function execute(
     ...{ nodeId: 'a-1', worker: 'a', killGraceMs: 1, maxCrashes: 3 },
     ...{ sessionEnded: never, stopped: never, over: never, callAt: () => undefined },
     prepareCommand: () => prepared,
+    isClockRight: () => true,
     isTrusted: () => trusted,
     submit: (txn) => {
       txns.push(txn);

@@ -2,6 +2,7 @@
  * A cluster of whole nodes on an in-memory etcd and a clock that is advanced by hand. Only etcd and the processes are
  * replaced. What each process did is noted outside of etcron, for the checks.
  */
+import type { Clock } from '../../src/clock.js';
 import { Keys, formatRunId, parseRunId } from '../../src/etcd/keys.js';
 import { prefixRange } from '../../src/etcd/store.js';
 import { decodeRun, type RunRecord } from '../../src/history/run-record.js';
@@ -51,6 +52,8 @@ export interface MemoryClusterOptions {
   seed?: number | string;
   node?: Partial<NodeOptions>;
   store?: (name: string, random: Random) => MemoryStoreOptions;
+  /** The clock of one node, on the time line of all; default is the right time. */
+  clock?: (name: string, right: FakeClock) => Clock;
   log?: Logger;
   startMs?: number;
 }
@@ -235,7 +238,7 @@ export class MemoryCluster {
     const node = new Node({
       store,
       keys: this.keys,
-      clock: this.clock,
+      clock: this.#options.clock?.(name, this.clock) ?? this.clock,
       random: () => random.next(),
       log: (this.#options.log ?? silentLogger()).child({ name }),
       prepareCommand: (request) => this.#prepare(name, request, alive),

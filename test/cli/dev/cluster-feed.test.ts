@@ -36,7 +36,10 @@ function setup() {
     firing: (fields: Partial<FiringRecord>) =>
       write(put(keys.firing(id), encodeFiring({ ...plannedFiring('f'), ...fields }))),
     worker: (nodeId: string, name: string, state: 'active' | 'draining' = 'active') => {
-      const facts = { name, host: 'h', pid: 1, version: '0', state, capacity: 1, labels: {}, startedAt: 0 };
+      const facts = {
+        ...{ name, host: 'h', pid: 1, version: '0', state, capacity: 1, labels: {}, startedAt: 0 },
+        ...{ clock: null, skewed: false },
+      };
       return write(put(keys.worker(nodeId), encodeRecord(workerRecordSchema, facts)));
     },
     leader: (nodeId: string, name: string) =>

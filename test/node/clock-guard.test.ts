@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { ClockGuard } from '../../src/node/clock-guard.js';
+import { FakeClock, type SkewedClock } from '../../src/testing/fake-clock.js';
+import { MemoryCluster } from '../support/memory-cluster.js';
+
+function guardWith(...offsets: number[]): { clock: FakeClock; guard: ClockGuard } {
+  const clock = new FakeClock();
+  const guard = new ClockGuard(clock, 1_000);
+  for (const [index, offsetMs] of offsets.entries()) guard.observe(`n-${index}`, clock.now() + offsetMs);
+  return { clock, guard };
+}
+
+describe('the clock guard', () => {
+  it.each([
+    ['alone', [], null, true],
+    ['with one other, who may be the one that is wrong', [300_000], null, true],
+    ['with two others that agree with it', [0, 10], 0, true],
+    ['with two others that agree with each other', [-5_000, -5_000], 5_000, false],
+    ['with one that is far off among several', [0, 300_000, 10], -5, true],
+    ['far behind', [60_000, 60_000, 60_010], -60_000, false],
+    ['just within the bound', [1_000, 1_000], -1_000, true],
+  ] as const)('judges a node %s', (_, offsets, skewMs, right) => {
+    const { guard } = guardWith(...offsets);
+    expect(guard.skewMs()).toBe(skewMs);
+    expect(guard.isRight()).toBe(right);
+  });
+
+  it('notices at once when our own wall clock is set', () => {
+    const { clock, guard } = guardWith(0, 0);
+    clock.stepWall(5_000);
+    expect(guard.isRight()).toBe(false);
+    clock.stepWall(-5_000);
+    expect(guard.isRight()).toBe(true);
+  });
+
+  it('takes the value that was under way for the shortest time', async () => {
+    const { clock, guard } = guardWith(0, 0);
+    for (const node of ['n-0', 'n-1']) guard.observe(node, clock.now() - 8_000);
+    expect(guard.isRight()).toBe(true);
+    await clock.advance(60_000);
+    expect(guard.isRight()).toBe(true);
+  });
+
+  it('forgets a node that is gone, and one that was set right', () => {
+    const { clock, guard } = guardWith(-5_000, -5_000);
+    for (let sample = 0; sample < 3; sample += 1) guard.observe('n-0', clock.now());
+    guard.forget('n-1');
+    expect(guard.skewMs()).toBeNull();
+    guard.observe('n-2', clock.now());
+    expect(guard.isRight()).toBe(true);
+  });
+});
+
+describe('a node whose clock is off', () => {
+  function clusterWithSkew(offsetMs: number): { cluster: MemoryCluster; clocks: Map<string, SkewedClock> } {
+    const clocks = new Map<string, SkewedClock>();
+    const cluster = new MemoryCluster({
+      clock: (name, right) => {
+        const clock = right.skewed({ offsetMs: name === 'off' ? offsetMs : 0 });
+        clocks.set(name, clock);
+        return clock;
+      },
+    });
+    return { cluster, clocks };
+  }
+
+  const EVERY_SECOND = '* * * * * *';
+
+  it.each([300_000, -300_000, 3_000])('by %d ms takes nothing, and does not lead', async (offsetMs) => {
+    const { cluster } = clusterWithSkew(offsetMs);
+    await cluster.addNodes('a', 'b', 'c');
+    await cluster.putJob('tick', { schedule: EVERY_SECOND });
+    await cluster.clock.advance(20_000);
+    await cluster.addNodes('off');
+    const from = cluster.clock.now();
+    await cluster.clock.advance(20_000);
+    for (const node of [...cluster.nodes]) if (node.node.isLeader()) node.crash();
+    await cluster.clock.advance(40_000);
+    expect(cluster.processes.filter((one) => one.node === 'off')).toEqual([]);
+    expect(cluster.leader()?.name).toMatch(/^[abc]$/);
+    expect(cluster.accounting('tick', EVERY_SECOND, from, cluster.clock.now() - 1_000)).toEqual([]);
+    expect(cluster.violations()).toEqual([]);
+  });
+
+  it('stops when it is set wrong while it leads, gives back what it holds, and goes on when it is right again', async () => {
+    const { cluster, clocks } = clusterWithSkew(0);
+    await cluster.addNodes('off', 'b', 'c');
+    expect(cluster.leader()?.name).toBe('off');
+    await cluster.putJob('tick', { schedule: EVERY_SECOND });
+    await cluster.clock.advance(20_250);
+    const from = cluster.clock.now();
+    const count = (): number =>
+      cluster.processes.filter((one) => one.node === 'off' && one.dueMs > from + 1_000).length;
+    clocks.get('off')!.stepWall(600_000);
+    await cluster.clock.advance(30_000);
+    expect(count()).toBe(0);
+    expect(cluster.leader()?.name).toMatch(/^[bc]$/);
+    expect(cluster.accounting('tick', EVERY_SECOND, from, cluster.clock.now() - 1_000)).toEqual([]);
+    // Nothing was taken for missed because of one wrong clock.
+    expect([...cluster.records('tick').values()].every((record) => record.outcome === 'succeeded')).toBe(
+      true,
+    );
+    clocks.get('off')!.stepWall(-600_000);
+    await cluster.clock.advance(30_000);
+    expect(count()).toBeGreaterThan(0);
+    expect(cluster.violations()).toEqual([]);
+  });
+});
