@@ -35,6 +35,17 @@ describe('workers', () => {
     });
   });
 
+  test('one whose clock is off, which status names, too', async () => {
+    cli.putWorker('w1-abc123');
+    cli.putWorker('w2-abc123', { skewed: true });
+    cli.putLeader('w1-abc123');
+    expect((await cli.run('workers')).stdout).toMatch(/^ +w2 +w2-abc123 +h1 +7 +clock off +0\/4/m);
+    const { code, stdout, stderr } = await cli.run('status');
+    expect(code).toBe(0);
+    expect(stdout).toContain('1 active, 0 draining, 1 clock off');
+    expect(stdout + stderr).toContain('the clock of w2-abc123 is off');
+  });
+
   test('none', async () => {
     expect((await cli.run('workers')).stdout).toContain('etcron worker');
   });

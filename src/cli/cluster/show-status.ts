@@ -47,7 +47,7 @@ function print(
     ],
     [
       'workers',
-      `${counts({ active: workers.active, draining: workers.draining })}, load ${workers.load}/${workers.capacity}`,
+      `${counts({ active: workers.active, draining: workers.draining, ...(workers.skewed ? { 'clock off': workers.skewed } : {}) })}, load ${workers.load}/${workers.capacity}`,
     ],
     ['jobs', counts(jobs)],
     [

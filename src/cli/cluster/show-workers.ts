@@ -1,7 +1,8 @@
+import type { WorkerRecord } from '../../election/worker-record.js';
 import type { WorkerEntry } from '../../view/cluster-view.js';
 import type { CliContext } from '../context.js';
 import { takeSnapshot, type Snapshot } from '../snapshot.js';
-import { renderTable } from '../table.js';
+import { renderTable, type Styled } from '../table.js';
 import { isoOrNull, relativeText } from '../time-text.js';
 
 /** The live workers, by name. */
@@ -19,7 +20,7 @@ export async function showWorkers(context: CliContext): Promise<void> {
       nodeId,
       value.host,
       String(value.pid),
-      { text: value.state, paint: value.state === 'active' ? colors.green : colors.yellow },
+      stateCell(value, colors),
       `${loadOf(snapshot, nodeId)}/${value.capacity}`,
       relativeText(value.startedAt, nowMs),
       labelsText(value.labels),
@@ -29,6 +30,11 @@ export async function showWorkers(context: CliContext): Promise<void> {
     );
     if (snapshot.leader) out.note(colors.dim(`★ leads since ${relativeText(snapshot.leader.since, nowMs)}`));
   });
+}
+
+function stateCell({ state, skewed }: WorkerRecord, colors: CliContext['colors']): Styled {
+  if (state === 'active' && skewed) return { text: 'clock off', paint: colors.red };
+  return { text: state, paint: state === 'active' ? colors.green : colors.yellow };
 }
 
 /** How many firings a node has claimed or runs. */
@@ -43,12 +49,13 @@ function labelsText(labels: Readonly<Record<string, string>>): string {
 }
 
 function toJson({ nodeId, value }: WorkerEntry, snapshot: Snapshot): unknown {
-  const { startedAt, ...rest } = value;
+  const { startedAt, clock, ...rest } = value;
   return {
     node: nodeId,
     ...rest,
     load: loadOf(snapshot, nodeId),
     since: isoOrNull(startedAt),
+    clock: isoOrNull(clock),
     leader: snapshot.leader?.nodeId === nodeId,
   };
 }

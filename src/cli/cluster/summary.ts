@@ -13,6 +13,8 @@ export interface Summary {
   readonly workers: {
     readonly active: number;
     readonly draining: number;
+    /** Their clocks are off: they take nothing. */
+    readonly skewed: number;
     readonly load: number;
     readonly capacity: number;
   };
@@ -23,19 +25,25 @@ export interface Summary {
 
 export function summarize(snapshot: Snapshot, nowMs: number): Summary {
   const { leader, workers } = snapshot;
-  const active = workers.filter(({ value }) => value.state === 'active');
+  const draining = workers.filter(({ value }) => value.state === 'draining');
+  const skewed = workers.filter(({ value }) => value.state === 'active' && value.skewed);
+  const active = workers.filter(({ value }) => value.state === 'active' && !value.skewed);
   const live = new Set(workers.map(({ nodeId }) => nodeId));
   const problems = [
     ...(leader === null ? ['nobody leads: due times are not planned'] : []),
     ...(active.length === 0 ? ['there is no active worker: nothing runs'] : []),
   ];
+  const clocks = skewed.map(
+    ({ nodeId }) => `the clock of ${nodeId} is off: it takes nothing until that is mended`,
+  );
   return {
     healthy: problems.length === 0,
-    problems,
+    problems: [...problems, ...clocks],
     leader,
     workers: {
       active: active.length,
-      draining: workers.length - active.length,
+      draining: draining.length,
+      skewed: skewed.length,
       load: snapshot.firings.filter(({ value }) => value.node !== null && live.has(value.node)).length,
       capacity: workers.reduce((sum, { value }) => sum + value.capacity, 0),
     },
