@@ -1,6 +1,6 @@
 /**
- * What `npm start`, `npm test` and `npm run bench` run: all set-up first, then the program with the arguments that
- * follow `--`.
+ * What `npm start`, `npm test`, `npm run bench` and `npm run simulate` run: all set-up first, then the program with the
+ * arguments that follow `--`.
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -11,6 +11,7 @@ const commands = {
   start: (args) => [join(root, 'dist', 'cli', 'main.js'), 'dev', '-f', 'jobs.example.yaml', ...args],
   test: (args) => [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args],
   bench: (args) => [setupBench(), ...args],
+  simulate: (args) => [join(root, 'dist', 'testing', 'simulation', 'main.js'), ...args],
 };
 
 /** Signals that come within this time are one wish: the terminal and npm both send a Ctrl-C on. */

@@ -1,0 +1,67 @@
+/** Nothing lost and nothing stuck: every due time has its one account, and nothing waits that should have moved. */
+import { formatRunId, parseRunId } from '../../../etcd/keys.js';
+import { parseSchedule } from '../../../schedule/index.js';
+import type { Definition } from '../scenario.js';
+import { MAX_SKEW_MS, type World } from '../world.js';
+import type { CheckedHistory } from './history.js';
+import type { Violation } from './violation.js';
+
+/** A change reaches a leader whose clock is off by so much at most, and so is that of whoever wrote it. */
+const SETTLED_AFTER_MS = 2 * MAX_SKEW_MS + 100;
+/** Due times in the last moments may still be under way. */
+const LATEST_MS = 25_000;
+/** A firing that waits for so long in a healed cluster, with nothing of its job running, is stuck. */
+const STUCK_AFTER_MS = 30_000;
+
+export function checkAccounting(
+  world: World,
+  history: CheckedHistory,
+  last: ReadonlyMap<string, Definition>,
+): Violation[] {
+  const throughMs = world.clock.now() - LATEST_MS;
+  const violations: Violation[] = [];
+  for (const [job, { schedule }] of [...world.scenario.steady, ...last]) {
+    const fromMs = Math.max(world.changedAtMs.get(job)!, history.firstLeaderAtMs) + SETTLED_AFTER_MS;
+    violations.push(...accountOf(history, job, schedule, fromMs, throughMs));
+  }
+  for (const runId of world.manual) {
+    if (history.records.has(runId) || history.firing(runId)) continue;
+    violations.push({ subject: runId, text: 'was asked for by hand and never accounted for', atMs: null });
+  }
+  return [...violations, ...stuck(world, history)];
+}
+
+function accountOf(
+  history: CheckedHistory,
+  job: string,
+  expression: string,
+  fromMs: number,
+  throughMs: number,
+): Violation[] {
+  const violations: Violation[] = [];
+  const schedule = parseSchedule(expression, 'UTC');
+  const ranges = history.missed.get(job) ?? [];
+  for (let due = schedule.next(fromMs); due !== null && due <= throughMs; due = schedule.next(due)) {
+    const dueMs = due;
+    const runId = formatRunId({ job, dueMs, suffix: null });
+    const record = history.records.get(runId);
+    const own = record && record.missed === null ? 1 : 0;
+    const missed = own ? 0 : ranges.filter((one) => one.fromMs <= dueMs && dueMs <= one.throughMs).length;
+    const accounts = own + missed + (history.firing(runId) ? 1 : 0);
+    if (accounts === 1) continue;
+    violations.push({ subject: runId, text: `accounted for ${accounts} times`, atMs: dueMs });
+  }
+  return violations;
+}
+
+function stuck(world: World, history: CheckedHistory): Violation[] {
+  const nowMs = world.clock.now();
+  const running = new Set(world.processes.filter((one) => one.endedAtMs === null).map((one) => one.job));
+  return world.firings().flatMap((runId) => {
+    const id = parseRunId(runId)!;
+    const { notBefore } = history.firing(runId) ?? {};
+    const dueMs = Math.max(id.dueMs, notBefore === undefined ? 0 : Date.parse(notBefore));
+    if (running.has(id.job) || dueMs > nowMs - STUCK_AFTER_MS) return [];
+    return [{ subject: runId, text: `stuck since ${Math.round((nowMs - dueMs) / 1000)} s`, atMs: dueMs }];
+  });
+}

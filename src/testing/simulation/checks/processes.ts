@@ -1,0 +1,140 @@
+/** What the observer saw of the processes: never early, never twice, never beside each other, only under a claim. */
+import { parseDuration } from '../../../duration.js';
+import { NODE_DEFAULTS } from '../../../node/options.js';
+import type { ObservedProcess } from '../process.js';
+import type { Definition } from '../scenario.js';
+import { MAX_SKEW_MS, type World } from '../world.js';
+import type { CheckedHistory, Claim } from './history.js';
+import type { Violation } from './violation.js';
+
+/** A process, with the claim under which it ran. */
+interface Attempt {
+  readonly process: ObservedProcess;
+  readonly claim: Claim | undefined;
+}
+
+/** The wall clocks of two nodes may differ by this, and a little for their rates. */
+const BETWEEN_CLOCKS_MS = 2 * MAX_SKEW_MS + 20;
+
+export function checkProcesses(world: World, history: CheckedHistory): Violation[] {
+  const violations: Violation[] = [];
+  const wrong = ({ process }: Attempt, text: string): void =>
+    void violations.push({
+      subject: process.runId,
+      text: `attempt ${process.attempt} on ${process.worker} ${text}`,
+      atMs: process.startedAtMs,
+    });
+  const attempts = world.processes.map((process) => ({ process, claim: claimOf(history, process) }));
+  for (const attempt of attempts) checkStart(attempt, wrong);
+  for (const [runId, ofRun] of grouped(attempts, ({ process }) => process.runId)) {
+    checkSequence(ofRun, wrong);
+    checkCount(world, history, runId, ofRun, violations);
+  }
+  for (const [job, ofJob] of grouped(attempts, ({ process }) => process.job)) {
+    const policies = policiesOf(world, job);
+    // A process of an `abandon` job may outlive its claim; then the job's claims alone tell (`history.ts`).
+    if (policies?.overlap === 'skip' && policies.recovery === 'rerun') checkBesideEachOther(ofJob, wrong);
+  }
+  return violations;
+}
+
+type Wrong = (attempt: Attempt, text: string) => void;
+
+function claimOf(history: CheckedHistory, process: ObservedProcess): Claim | undefined {
+  return history.claims.get(process.runId)?.find(({ revision }) => revision === process.fencingToken);
+}
+
+function policiesOf({ scenario }: World, job: string): Definition | undefined {
+  return scenario.steady.get(job) ?? scenario.restless.get(job);
+}
+
+function checkStart(attempt: Attempt, wrong: Wrong): void {
+  const { process, claim } = attempt;
+  const { startedAtNodeMs, dueMs, command, worker, startedAtMs } = process;
+  if (startedAtNodeMs < dueMs) wrong(attempt, `started ${dueMs - startedAtNodeMs} ms early`);
+  if (!claim || claim.client !== worker) return wrong(attempt, 'ran without a claim');
+  if (startedAtNodeMs < claim.notBeforeMs)
+    wrong(attempt, `started ${claim.notBeforeMs - startedAtNodeMs} ms before its retry was due`);
+  if (startedAtMs > claim.endedAtMs && claim.end !== 'revoked-by-hand')
+    wrong(attempt, `started ${startedAtMs - claim.endedAtMs} ms after its claim was gone`);
+  if (definitionOf(claim)?.command !== command)
+    wrong(attempt, `ran ${command}, which was not its job's command`);
+}
+
+/** The attempts of one firing. */
+function checkSequence(attempts: readonly Attempt[], wrong: Wrong): void {
+  for (const [index, next] of attempts.entries()) {
+    const before = attempts[index - 1];
+    if (!before) continue;
+    if (before.process.attempt >= next.process.attempt) wrong(next, 'started again');
+    if (isBeside(before, next)) wrong(next, `ran beside attempt ${before.process.attempt}`);
+    const delayMs = retryDelayAfter(before);
+    const pausedMs = next.process.startedAtMs - (before.process.endedAtMs ?? 0);
+    if (pausedMs < delayMs - BETWEEN_CLOCKS_MS) wrong(next, `was a retry after only ${pausedMs} ms`);
+  }
+}
+
+/** The processes of one job. */
+function checkBesideEachOther(attempts: readonly Attempt[], wrong: Wrong): void {
+  let longest: Attempt | null = null;
+  for (const next of attempts) {
+    if (longest && longest.process.runId !== next.process.runId && isBeside(longest, next))
+      wrong(next, `ran beside ${longest.process.runId}, although its job allows no overlap`);
+    if (!longest || endOf(next) > endOf(longest)) longest = next;
+  }
+}
+
+/** Somebody who revokes the lease of a living worker takes its claims away while their processes run. */
+function isBeside(earlier: Attempt, later: Attempt): boolean {
+  return endOf(earlier) > later.process.startedAtMs && earlier.claim?.end !== 'revoked-by-hand';
+}
+
+function endOf({ process }: Attempt): number {
+  return process.endedAtMs ?? Infinity;
+}
+
+/** The shortest wait that its job's definition allows after this attempt; 0 when it is not followed by a retry. */
+function retryDelayAfter({ process, claim }: Attempt): number {
+  const failed = process.how === 'exit 1' || process.how === 'timed-out';
+  if (!failed || claim?.end !== 'handed-back') return 0;
+  const { retries } = (definitionOf(claim) ?? {}) as { retries?: { delay?: string } };
+  return parseDuration(retries?.delay ?? '0s') ?? 0;
+}
+
+function checkCount(
+  world: World,
+  history: CheckedHistory,
+  runId: string,
+  attempts: readonly Attempt[],
+  violations: Violation[],
+): void {
+  const job = attempts[0]!.process.job;
+  const { retries, recovery } = policiesOf(world, job) as Definition & { retries?: { attempts: number } };
+  const crashes = recovery === 'abandon' ? 0 : NODE_DEFAULTS.maxCrashes;
+  const allowed = (retries?.attempts ?? 1) + crashes + (history.handBacks.get(runId) ?? 0);
+  const wrong = (text: string): void => void violations.push({ subject: runId, text, atMs: null });
+  if (attempts.length > allowed) wrong(`was started ${attempts.length} times, ${allowed} are allowed`);
+  const record = history.records.get(runId);
+  if (record && record.missed === null && record.attempts < attempts.length)
+    wrong(`was started ${attempts.length} times, and its record says ${record.attempts}`);
+  if (record && record.crashes > NODE_DEFAULTS.maxCrashes) wrong(`crashed ${record.crashes} times`);
+}
+
+function definitionOf({ definition }: Claim): Definition | null {
+  try {
+    return JSON.parse(definition) as Definition;
+  } catch {
+    return null;
+  }
+}
+
+function grouped<T>(list: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of list) {
+    const key = keyOf(one);
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
+  }
+  return groups;
+}

@@ -1,0 +1,47 @@
+/** What one worker's connection to etcd does to its messages. The nemesis sets it; healing resets it. */
+import { sleep, type Clock } from '../../clock.js';
+import type { Random } from '../../random.js';
+import type { InterceptedCall } from '../memory-store.js';
+import { unreachable } from '../refusals.js';
+
+export interface Quality {
+  /** Chance that a message gets lost, each way. */
+  readonly loss: number;
+  /** Chance that it is held up, each way, and for how long at most. */
+  readonly delay: number;
+  readonly delayMs: number;
+  /** Chance that watch events are late, and by how much at most. */
+  readonly lateEvents: number;
+  readonly lateMs: number;
+}
+
+export const GOOD: Quality = { loss: 0, delay: 0.3, delayMs: 3, lateEvents: 0.3, lateMs: 20 };
+
+const never = new Promise<never>(() => undefined);
+
+export class Network {
+  quality: Quality = GOOD;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  async disturb({ phase, method }: InterceptedCall): Promise<void> {
+    const random = this.#random;
+    const { loss, delay, delayMs } = this.quality;
+    // Leases end at times without that; each renewal has three tries.
+    if (random.chance(method === 'leaseKeepAlive' ? loss / 2 : loss)) {
+      if (random.chance(0.3)) await never;
+      throw unreachable(`the ${phase} got lost`, true);
+    }
+    if (random.chance(delay)) await sleep(this.#clock, 1 + random.int(delayMs));
+  }
+
+  watchDelayMs(): number {
+    const { lateEvents, lateMs } = this.quality;
+    return this.#random.chance(lateEvents) ? this.#random.int(lateMs) : 0;
+  }
+}

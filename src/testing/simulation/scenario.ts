@@ -1,0 +1,87 @@
+/** What one seed's cluster looks like: its jobs and the settings of its nodes. */
+import type { NodeOptions } from '../../node/options.js';
+import type { Random } from '../../random.js';
+
+export type Definition = Readonly<Record<string, unknown>> & {
+  readonly schedule: string;
+  readonly command: string;
+};
+
+export interface Scenario {
+  readonly workers: number;
+  /** Jobs that nobody touches once they are there. */
+  readonly steady: ReadonlyMap<string, Definition>;
+  /** Jobs that are edited, paused, deleted and broken; the first definition of each. */
+  readonly restless: ReadonlyMap<string, Definition>;
+  readonly node: Partial<NodeOptions>;
+}
+
+const SCHEDULES = [
+  '* * * * * *',
+  '*/2 * * * * *',
+  '*/3 * * * * *',
+  '*/5 * * * * *',
+  '*/10 * * * * *',
+] as const;
+const SELDOM = ['*/15 * * * * *', '*/20 * * * * *', '*/30 * * * * *', '* * * * *', '@every 7s'] as const;
+
+/** Retries are spaced far enough that no skew between two clocks can hide one that comes early. */
+const RETRIES = [
+  { attempts: 3, delay: '2s', backoff: 'fixed' },
+  { attempts: 2, delay: '4s' },
+  { attempts: 4, delay: '1500ms', backoff: 'exponential', maxDelay: '5s' },
+] as const;
+
+export function drawScenario(random: Random): Scenario {
+  const jobs = 3 + random.int(6);
+  const restless = 1 + random.int(2);
+  return {
+    workers: random.pick([1, 2, 2, 3, 3, 3, 4, 5]),
+    steady: named('steady', jobs - restless, random),
+    restless: named('restless', restless, random),
+    node: {
+      leaseTtlMs: random.pick([3_000, 5_000, 10_000]),
+      capacity: random.pick([64, 64, 64, 4]),
+      killGraceMs: 1_000,
+      drainGraceMs: random.pick([500, 3_000]),
+    },
+  };
+}
+
+function named(prefix: string, count: number, random: Random): Map<string, Definition> {
+  return new Map(
+    Array.from({ length: count }, (_, index) => [`${prefix}-${index + 1}`, drawDefinition(random)]),
+  );
+}
+
+export function drawDefinition(random: Random): Definition {
+  const often = random.chance(0.6);
+  const schedule = often ? random.pick(SCHEDULES) : random.pick(SELDOM);
+  const retries = random.chance(0.5);
+  return {
+    schedule,
+    command: drawCommand(random, retries),
+    overlap: random.pick(['allow', 'skip']),
+    recovery: random.pick(['rerun', 'rerun', 'abandon']),
+    misfire: drawMisfire(random),
+    ...(retries ? { retries: random.pick(RETRIES) } : {}),
+    ...(random.chance(0.15) ? { timeout: '3s' } : {}),
+  };
+}
+
+export function drawCommand(random: Random, retries: boolean): string {
+  const durationMs = random.pick([5, 40, 300, 900, 1_500, 2_900, 5_500, 9_000]);
+  const failing = random.chance(retries ? 0.7 : 0.2);
+  const exit = failing ? ` exit 1${random.chance(0.7) ? ` until ${2 + random.int(2)}` : ''}` : '';
+  return `run ${durationMs}${exit}${random.chance(0.15) ? ' stubborn' : ''}`;
+}
+
+function drawMisfire(random: Random): unknown {
+  return random.pick([
+    'once',
+    'once',
+    'skip',
+    { policy: 'all', limit: 5 },
+    { policy: 'all', window: '12s', limit: 20 },
+  ]);
+}

@@ -1,0 +1,158 @@
+/** The simulated world: etcd, the machines, what an operator does by hand, and the notes of an observer. */
+import { Keys, formatRunId, type FiringId } from '../../etcd/keys.js';
+import { prefixRange, type Operation } from '../../etcd/store.js';
+import { createRandom, type Random } from '../../random.js';
+import { encodeFiring, manualFiring } from '../../view/firing-record.js';
+import { FakeClock } from '../fake-clock.js';
+import { MemoryEtcd } from '../memory-etcd.js';
+import type { ObservedProcess } from './process.js';
+import { drawScenario, type Definition, type Scenario } from './scenario.js';
+import { SimulatedWorker, type Mutation } from './worker.js';
+
+/** The operator's name in etcd's history. */
+export const OPERATOR = 'operator';
+/** Clocks are within this of the true time. */
+export const MAX_SKEW_MS = 500;
+/** By how much the rates of two clocks may differ from etcd's. */
+const MAX_RATE_ERROR = 0.002;
+
+const START_MS = Date.UTC(2026, 0, 1, 12);
+
+export interface Fault {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+export class World {
+  readonly clock = new FakeClock(START_MS);
+  readonly etcd = new MemoryEtcd(this.clock);
+  readonly keys = new Keys('/cron');
+  readonly random: Random;
+  readonly scenario: Scenario;
+  readonly startMs = START_MS;
+  readonly processes: ObservedProcess[] = [];
+  readonly faults: Fault[] = [];
+  /** Those that were asked to start and not to end. */
+  readonly workers: SimulatedWorker[] = [];
+  /** Run ids of the manual firings that etcd took. */
+  readonly manual: string[] = [];
+  /** When the last change of a job was written, ms. */
+  readonly changedAtMs = new Map<string, number>();
+  readonly #mutation: Mutation;
+  #made = 0;
+  #stopping: Promise<void>[] = [];
+
+  constructor(seed: number, mutation: Mutation) {
+    this.random = createRandom(`simulation ${seed}`);
+    this.scenario = drawScenario(this.random.fork('scenario'));
+    this.#mutation = mutation;
+  }
+
+  note(text: string): void {
+    this.faults.push({ atMs: this.clock.now(), text });
+  }
+
+  // ── machines ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Begins to start a worker. One that cannot start is forgotten: an operator would start another. */
+  addWorker(): SimulatedWorker {
+    const name = `n${(this.#made += 1)}`;
+    const random = this.random.fork(name);
+    const skewMs = random.int(2 * MAX_SKEW_MS) - MAX_SKEW_MS;
+    const worker = new SimulatedWorker({
+      ...{ name, clock: this.clock, etcd: this.etcd, keys: this.keys, random, skewMs },
+      rate: random.chance(0.5) ? 1 : 1 + (2 * random.next() - 1) * MAX_RATE_ERROR,
+      options: this.scenario.node,
+      mutation: this.#mutation,
+      onProcess: (process) => this.processes.push(process),
+    });
+    this.workers.push(worker);
+    this.note(`${name} starts, its clock ${skewMs} ms off`);
+    worker.node.start().catch(() => {
+      this.note(`${name} could not start`);
+      this.#forget(worker);
+    });
+    return worker;
+  }
+
+  kill(worker: SimulatedWorker): void {
+    this.note(`${worker.name} is killed`);
+    this.#forget(worker);
+    worker.kill();
+  }
+
+  powerOff(worker: SimulatedWorker): void {
+    this.note(`${worker.name} loses its power`);
+    this.#forget(worker);
+    worker.powerOff();
+  }
+
+  /** An orderly stop, which goes on by itself. */
+  stop(worker: SimulatedWorker): void {
+    this.note(`${worker.name} is stopped in order`);
+    this.#forget(worker);
+    this.#leaving.add(worker);
+    this.#stopping.push(worker.node.stop().then(() => void this.#leaving.delete(worker)));
+  }
+
+  /** All that are there, those that are about to end too. */
+  get present(): SimulatedWorker[] {
+    return [...this.workers, ...this.#leaving];
+  }
+
+  readonly #leaving = new Set<SimulatedWorker>();
+
+  async stopAll(): Promise<void> {
+    for (const worker of [...this.workers]) this.stop(worker);
+    await this.clock.advance(60_000);
+    await Promise.all(this.#stopping);
+  }
+
+  #forget(worker: SimulatedWorker): void {
+    const index = this.workers.indexOf(worker);
+    if (index >= 0) this.workers.splice(index, 1);
+  }
+
+  // ── the operator ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  putJob(name: string, definition: Definition | string): void {
+    const value = typeof definition === 'string' ? definition : JSON.stringify(definition);
+    this.changedAtMs.set(name, this.clock.now());
+    this.#write({ type: 'put', key: this.keys.job(name), value });
+  }
+
+  deleteJob(name: string): void {
+    this.changedAtMs.set(name, this.clock.now());
+    this.#write({ type: 'delete', key: this.keys.job(name) });
+  }
+
+  /** Asks for a run now. */
+  runByHand(job: string): void {
+    const suffix = `manual-${this.manual.length + 1}`;
+    const id: FiringId = { job, dueMs: this.clock.now(), suffix };
+    this.#write({ type: 'put', key: this.keys.firing(id), value: encodeFiring(manualFiring(OPERATOR)) });
+    this.manual.push(formatRunId(id));
+    this.note(`run by hand: ${formatRunId(id)}`);
+  }
+
+  askToKill(runId: string): void {
+    this.note(`kill request for ${runId}`);
+    const value = JSON.stringify({
+      by: OPERATOR,
+      reason: 'simulated',
+      at: new Date(this.clock.now()).toISOString(),
+    });
+    this.#write({ type: 'put', key: this.keys.kills + runId, value });
+  }
+
+  /** Keys under `firings/`, without the prefix. */
+  firings(): string[] {
+    return this.etcd
+      .range(prefixRange(this.keys.firings))
+      .kvs.map((kv) => kv.key.slice(this.keys.firings.length));
+  }
+
+  #write(operation: Operation): void {
+    this.etcd.txn({ compare: [], success: [operation] }, OPERATOR);
+  }
+}
