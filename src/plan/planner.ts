@@ -111,8 +111,10 @@ export class Planner {
   readonly #dirty = new Map<string, Dirty>();
   #writer: LeaderWriter;
   #position: Position = { due: 0, job: null };
-  /** The cursor that this term wrote last, then those of which it is not known whether they were written. */
-  #sent: CursorRecord[] = [];
+  /** The cursor that certainly stood last: taken over, or written by this term. Null: none that can be relied on. */
+  #certain: CursorRecord | null = null;
+  /** Sent since then; whether they were written is not known. Never to go on from, unless the mirror shows them. */
+  #unsure: CursorRecord[] = [];
   #sentRevision: number;
   #planned: { jobsRevision: number; at: number } = { jobsRevision: 0, at: 0 };
   #basis: { revision: number; sentAtMs: number };
@@ -248,6 +250,7 @@ export class Planner {
     this.#generations.clear();
     this.#writer = this.#makeWriter(view.cursor.state === 'absent' ? 0 : view.cursor.modRevision);
     const cursor = this.#trustworthyCursor(nowMs);
+    this.#certain = cursor;
     if (cursor !== null) {
       const { plannedThrough, jobsRevision, at } = cursor;
       this.#position = plannedThrough;
@@ -282,8 +285,8 @@ export class Planner {
   #trustworthyCursor(nowMs: number): CursorRecord | null {
     const { view, log, options } = this.#context;
     const shown = view.cursor.state === 'present' ? view.cursor.value : null;
-    const ours = this.#sent[0];
-    if (ours && !(shown && this.#sent.some((sent) => isDeepStrictEqual(sent, shown)))) {
+    const ours = this.#certain;
+    if (ours && ![ours, ...this.#unsure].some((one) => isDeepStrictEqual(one, shown))) {
       log.error({ cursor: shown }, 'somebody else wrote or deleted the cursor; going on from our own');
       return ours;
     }
@@ -580,9 +583,10 @@ export class Planner {
   /** Writes the cursor as it should be now, with `operations`. */
   async #commitCursor(operations: readonly Operation[] = []): Promise<number> {
     const cursor: CursorRecord = { ...this.#planned, plannedThrough: this.#position };
-    this.#sent.push(cursor);
+    this.#unsure.push(cursor);
     const { revision } = await this.#writer.commit({ operations, cursor });
-    this.#sent = [cursor];
+    this.#certain = cursor;
+    this.#unsure = [];
     this.#sentRevision = revision;
     return revision;
   }

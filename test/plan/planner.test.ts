@@ -9,6 +9,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { MemoryEtcd } from '../../src/testing/memory-etcd.js';
 import type { MemoryStore } from '../../src/testing/memory-store.js';
+import { unreachable } from '../../src/testing/refusals.js';
 import { ClusterView } from '../../src/view/cluster-view.js';
 import { cursorRecordSchema, type CursorRecord } from '../../src/view/cursor-record.js';
 import { decodeFiring, encodeFiring, plannedFiring } from '../../src/view/firing-record.js';
@@ -39,12 +40,21 @@ interface Leader {
   planner: Planner;
   view: ClusterView;
   fenced: number;
+  trusted: boolean;
   stop: () => Promise<void>;
 }
 
 /** A planner in office; the leader key is put anew. */
-async function lead(watchDelayMs: () => number = () => 0): Promise<Leader> {
-  const store = etcd.connect({ watchDelayMs });
+async function lead(
+  watchDelayMs: () => number = () => 0,
+  beforeTxn: (leader: Leader) => void = () => undefined,
+): Promise<Leader> {
+  const store = etcd.connect({
+    watchDelayMs,
+    intercept: ({ method, phase }) => {
+      if (method === 'txn' && phase === 'request') beforeTxn(leader);
+    },
+  });
   const log = silentLogger();
   const mirrors = [keys.mirrored, keys.mirroredWorkers].map(
     (range) => new Mirror(store, range, { clock, log, name: 'test', random: () => 0.5 }),
@@ -56,11 +66,11 @@ async function lead(watchDelayMs: () => number = () => 0): Promise<Leader> {
   etcd.txn({ compare: [], success: [{ type: 'delete', key: keys.leader }] });
   const { revision } = etcd.txn({ compare: [], success: [{ type: 'put', key: keys.leader, value: 'x' }] });
   let inOffice = true;
-  const leader: Leader = { store, view, fenced: 0, planner: null!, stop: null! };
+  const leader: Leader = { store, view, fenced: 0, trusted: true, planner: null!, stop: null! };
   leader.planner = new Planner(
     {
       ...{ store, keys, clock, log, view, options: OPTIONS, random: () => 0.5 },
-      isLeader: () => inOffice,
+      isLeader: () => inOffice && leader.trusted,
       onFenced: () => {
         leader.fenced += 1;
         inOffice = false;
@@ -181,6 +191,22 @@ describe('planning ahead', () => {
     await clock.advance(8_000);
     await lead();
     expect(firingSeconds('a')).toEqual(Array.from({ length: 23 }, (_, index) => index + 1));
+  });
+
+  it('does not take a cursor for written because it wanted to write it, when trust ends at the first try', async () => {
+    putJob('a', SECONDLY);
+    const first = await lead();
+    await first.stop();
+    await clock.advance(8_000);
+    let tries = 0;
+    const second = await lead(undefined, (leader) => {
+      if ((tries += 1) > 1) return;
+      leader.trusted = false;
+      throw unreachable('the request got lost', true);
+    });
+    second.trusted = true;
+    await clock.advance(3_000);
+    expect(firingSeconds('a')).toEqual(Array.from({ length: 25 }, (_, index) => index + 1));
   });
 });
 

@@ -70,7 +70,8 @@ function checkSequence(attempts: readonly Attempt[], wrong: Wrong): void {
     if (isBeside(before, next)) wrong(next, `ran beside attempt ${before.process.attempt}`);
     const delayMs = retryDelayAfter(before);
     const pausedMs = next.process.startedAtMs - (before.process.endedAtMs ?? 0);
-    if (pausedMs < delayMs - BETWEEN_CLOCKS_MS) wrong(next, `was a retry after only ${pausedMs} ms`);
+    if (delayMs > 0 && pausedMs < delayMs - BETWEEN_CLOCKS_MS)
+      wrong(next, `was a retry after only ${pausedMs} ms`);
   }
 }
 
