@@ -23,7 +23,7 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.js';
 import { workerNameOf } from '../election/worker-record.js';
 import { messageOf } from '../errors.js';
-import type { Keys } from '../etcd/keys.js';
+import { firingFacts, type Keys } from '../etcd/keys.js';
 import { singleKey, type Store, type Txn, type TxnResult } from '../etcd/store.js';
 import { modifiedAt } from '../etcd/txn.js';
 import { emptyRecord, type Outcome, type RunRecord } from '../history/run-record.js';
@@ -361,7 +361,11 @@ export class Claimer implements Service {
     const { runId } = firing;
     const nowMs = clock.now();
     log.debug(
-      { run: runId, why: loss.why, holder: loss.why === 'held' ? loss.holder?.node : undefined },
+      {
+        ...firingFacts(firing.id),
+        why: loss.why,
+        holder: loss.why === 'held' ? loss.holder?.node : undefined,
+      },
       'claim lost',
     );
     if (loss.why === 'slot-taken') {
@@ -400,8 +404,7 @@ export class Claimer implements Service {
     const record = this.#recordOf(firing, outcome, reason, crashes);
     const txn = prepareSettle(keys, firing, record, takenSlots);
     const result = await persist(submit, txn, { clock, random, signal: this.#abort.signal });
-    const due = new Date(firing.id.dueMs).toISOString();
-    if (result.succeeded) log.warn({ job: firing.id.job, due, outcome, reason }, 'ended without a run');
+    if (result.succeeded) log.warn({ ...firingFacts(firing.id), outcome, reason }, 'ended without a run');
     else if (view.firings.get(firing.runId) === firing)
       this.#queue.set(firing.runId, clock.now() + SLOT_RECHECK_MS);
   }
@@ -420,7 +423,7 @@ export class Claimer implements Service {
     if (lock && lock.leaseId !== leaseId) throw new Error('the lock of our claim is in other hands');
     const abandon = view.jobs.get(id.job)?.job?.recovery === 'abandon';
     log.warn(
-      { run: runId, lock: lock !== undefined },
+      { ...firingFacts(id), lock: lock !== undefined },
       'a claim in our name that we do not run; handing it back',
     );
     if (!lock && abandon) return this.#settle(firing, 'lost', UNKNOWN_END, value.crashes);
@@ -441,7 +444,8 @@ export class Claimer implements Service {
     const tracked = work
       .catch((error: unknown) => {
         if (this.#abort.signal.aborted) return;
-        log.warn({ run: runId, err: messageOf(error) }, 'could not claim or end a firing; trying again');
+        const facts = seen ? firingFacts(seen.id) : { run: runId };
+        log.warn({ ...facts, err: messageOf(error) }, 'could not claim or end a firing; trying again');
         this.#queue.set(runId, clock.now() + RECHECK_MS);
       })
       .then(() => {

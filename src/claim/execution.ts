@@ -13,7 +13,7 @@
  */
 import type { Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
-import { formatRunId, type Keys } from '../etcd/keys.js';
+import { firingFacts, formatRunId, type Keys } from '../etcd/keys.js';
 import type { Store, Txn, TxnResult } from '../etcd/store.js';
 import { emptyRecord, type Outcome, type RunRecord } from '../history/run-record.js';
 import type { Job } from '../jobs/index.js';
@@ -97,8 +97,7 @@ export class Execution {
     });
     const due = new Date(claim.id.dueMs).toISOString();
     this.#log = context.log.child({
-      job: claim.id.job,
-      due,
+      ...firingFacts(claim.id),
       node: context.nodeId,
       attempt: claim.firing.attempt,
     });

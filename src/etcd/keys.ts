@@ -30,6 +30,11 @@ export function formatRunId(id: FiringId): string {
   return `${id.job}/${duePart(id)}`;
 }
 
+/** The fields that every log line about a firing carries, beside the node. */
+export function firingFacts(id: FiringId): { job: string; due: string } {
+  return { job: id.job, due: duePart(id) };
+}
+
 /** The inverse of `formatRunId`; null for anything else. */
 export function parseRunId(text: string): FiringId | null {
   const slash = text.indexOf('/');

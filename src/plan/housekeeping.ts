@@ -10,7 +10,7 @@
  */
 import { sleep, type Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
-import { parseRunId, type Keys } from '../etcd/keys.js';
+import { firingFacts, parseRunId, type Keys } from '../etcd/keys.js';
 import type { KeyValue, Store } from '../etcd/store.js';
 import { absent, del, modifiedAt, put } from '../etcd/txn.js';
 import { emptyRecord, encodeRun } from '../history/run-record.js';
@@ -116,8 +116,7 @@ export class Housekeeping {
         ],
         operations: [del(key), put(keys.run(firing.id), encodeRun(record))],
       });
-      if (result.committed)
-        log.info({ job: firing.id.job, run: firing.runId }, 'cancelled: the job was deleted');
+      if (result.committed) log.info(firingFacts(firing.id), 'cancelled: the job was deleted');
     }
   }
 
