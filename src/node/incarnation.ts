@@ -137,8 +137,8 @@ export class Incarnation {
     try {
       await incarnation.#start();
     } catch (error) {
-      await session.close();
-      context.watchdog?.clearSession();
+      // It may listen and have timers already.
+      await incarnation.end(true);
       throw error;
     }
     return incarnation;

@@ -101,6 +101,7 @@ export function freezableClock(clock: Clock, freezer: Freezer): Clock {
   return {
     now: () => clock.now(),
     monotonicMs: () => clock.monotonicMs(),
-    setTimer: (delayMs, callback) => freezer.setTimer(delayMs, callback),
+    // In whole microseconds: what rounding leaves of a wait must not be too small for time to move.
+    setTimer: (delayMs, callback) => freezer.setTimer(Math.ceil(delayMs * 1000) / 1000, callback),
   };
 }

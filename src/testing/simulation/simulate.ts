@@ -5,6 +5,7 @@
  *
  *     workers and jobs start → faults for a while → healing → calm → checks → all nodes stop → nothing is left
  */
+import { prefixRange } from '../../etcd/store.js';
 import { checkAccounting } from './checks/accounting.js';
 import { CheckedHistory } from './checks/history.js';
 import { checkProcesses } from './checks/processes.js';
@@ -34,14 +35,37 @@ const CALM_MS = 60_000;
 /** Between two strikes of the nemesis, at most. */
 const PAUSE_MS = 3_000;
 
-/** Never rejects for what a node does wrong: that is a violation. */
+/** A node that spins for ever, or breaks the simulation in another way, is a violation, too. */
 export async function simulate(seed: number, mutation: Mutation = {}): Promise<SimulationResult> {
   const world = new World(seed, mutation);
+  const violations: Violation[] = [];
+  const wrong = (text: string): void =>
+    void violations.push({ text, subject: null, atMs: world.clock.now() });
+  try {
+    const nemesis = new Nemesis(world);
+    await run(world, nemesis);
+    violations.push(...check(world, nemesis));
+    await world.stopAll();
+    const { pendingTimers } = world.clock;
+    if (pendingTimers > 0) wrong(`${pendingTimers} timers are left after all nodes have stopped`);
+  } catch (error) {
+    wrong(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+  return {
+    seed,
+    violations,
+    timeline: violations.length > 0 ? timelineOf(world, violations[0]!) : [],
+    firings: world.etcd.range(prefixRange(world.keys.runs)).count,
+    attempts: world.processes.length,
+    faults: world.faults.length,
+  };
+}
+
+async function run(world: World, nemesis: Nemesis): Promise<void> {
   const { clock, random, scenario } = world;
   for (const [name, definition] of [...scenario.steady, ...scenario.restless]) world.putJob(name, definition);
   for (let index = 0; index < scenario.workers; index += 1) world.addWorker();
   await clock.advance(WARM_UP_MS);
-  const nemesis = new Nemesis(world);
   const pauses = random.fork('pauses');
   const untilMs = clock.now() + MIN_FAULTS_MS + pauses.int(MAX_FAULTS_MS - MIN_FAULTS_MS);
   while (clock.now() < untilMs) {
@@ -50,23 +74,13 @@ export async function simulate(seed: number, mutation: Mutation = {}): Promise<S
   }
   nemesis.heal();
   await clock.advance(CALM_MS);
+}
+
+function check(world: World, nemesis: Nemesis): Violation[] {
   const history = new CheckedHistory(world);
-  const violations = [
+  return [
     ...history.violations,
     ...checkProcesses(world, history),
     ...checkAccounting(world, history, nemesis.last),
   ];
-  await world.stopAll();
-  if (clock.pendingTimers > 0) {
-    const text = `${clock.pendingTimers} timers are left after all nodes have stopped`;
-    violations.push({ text, subject: null, atMs: clock.now() });
-  }
-  return {
-    seed,
-    violations,
-    timeline: violations.length > 0 ? timelineOf(world, violations[0]!) : [],
-    firings: history.records.size,
-    attempts: world.processes.length,
-    faults: world.faults.length,
-  };
 }

@@ -26,11 +26,13 @@ export function checkProcesses(world: World, history: CheckedHistory): Violation
     });
   const attempts = world.processes.map((process) => ({ process, claim: claimOf(history, process) }));
   for (const attempt of attempts) checkStart(attempt, wrong);
-  for (const [runId, ofRun] of grouped(attempts, ({ process }) => process.runId)) {
+  // Somebody who revokes the lease of a living worker takes its claims away while it goes on with them.
+  const undisturbed = attempts.filter(({ claim }) => claim?.end !== 'revoked-by-hand');
+  for (const ofRun of grouped(undisturbed, ({ process }) => process.runId).values())
     checkSequence(ofRun, wrong);
+  for (const [runId, ofRun] of grouped(attempts, ({ process }) => process.runId))
     checkCount(world, history, runId, ofRun, violations);
-  }
-  for (const [job, ofJob] of grouped(attempts, ({ process }) => process.job)) {
+  for (const [job, ofJob] of grouped(undisturbed, ({ process }) => process.job)) {
     const policies = policiesOf(world, job);
     // A process of an `abandon` job may outlive its claim; then the job's claims alone tell (`history.ts`).
     if (policies?.overlap === 'skip' && policies.recovery === 'rerun') checkBesideEachOther(ofJob, wrong);
@@ -85,9 +87,8 @@ function checkBesideEachOther(attempts: readonly Attempt[], wrong: Wrong): void 
   }
 }
 
-/** Somebody who revokes the lease of a living worker takes its claims away while their processes run. */
 function isBeside(earlier: Attempt, later: Attempt): boolean {
-  return endOf(earlier) > later.process.startedAtMs && earlier.claim?.end !== 'revoked-by-hand';
+  return endOf(earlier) > later.process.startedAtMs;
 }
 
 function endOf({ process }: Attempt): number {
