@@ -5,7 +5,7 @@
  * Values are read with `JSON.parse`: they were written by the code under test, whose own decoding is not to be relied on.
  */
 import { parseRunId } from '../../../etcd/keys.js';
-import type { WatchEvent } from '../../../etcd/store.js';
+import type { Txn, WatchEvent } from '../../../etcd/store.js';
 import { isBehind, type Position } from '../../../plan/order.js';
 import type { Change } from '../../memory-etcd.js';
 import { OPERATOR, type World } from '../world.js';
@@ -64,6 +64,9 @@ export class CheckedHistory {
   readonly #claimsOfJob = new Map<string, number>();
   readonly #jobs = new Map<string, string>();
   #leader: string | null = null;
+  #term = 0;
+  /** By the revision that they made. */
+  readonly #txns = new Map<number, Txn>();
   #cursor: Position | null = null;
   #change: Change = { revision: 0, atMs: 0, client: '', events: [] };
   #revokedByHand: Set<number>;
@@ -74,6 +77,8 @@ export class CheckedHistory {
       ({ action, client }) => action.type === 'lease-revoke' && client === OPERATOR,
     );
     this.#revokedByHand = new Set(revocations.map(({ revision }) => revision));
+    for (const { action, revision } of world.etcd.history)
+      if (action.type === 'txn' && !this.#txns.has(revision)) this.#txns.set(revision, action.txn);
     for (const change of world.etcd.changes) this.#read(change);
   }
 
@@ -253,14 +258,24 @@ export class CheckedHistory {
     const { client, atMs } = this.#change;
     if (event.type === 'delete') return null;
     this.firstLeaderAtMs = Math.min(this.firstLeaderAtMs, atMs);
+    this.#term = event.kv.createRevision;
     if (event.kv.version !== 1) this.#wrong(null, `${client} took the office of ${this.#leader}`);
     return client;
   }
 
   #byLeader(subject: string | null, what: string): void {
     const { client } = this.#change;
-    if (client !== this.#leader && client !== OPERATOR)
+    if (client === OPERATOR) return;
+    if (client !== this.#leader)
       this.#wrong(subject, `${what} by ${client}, but the leader is ${this.#leader ?? 'nobody'}`);
+    // It held, or nothing would have been written.
+    const compares = this.#txns.get(this.#change.revision)?.compare ?? [];
+    if (
+      !compares.some(
+        ({ key, target, to }) => key === this.#world.keys.leader && target === 'create' && to === this.#term,
+      )
+    )
+      this.#wrong(subject, `${what} by ${client} without comparing its office`);
   }
 
   #planned(text: string): void {

@@ -1,0 +1,141 @@
+/**
+ * Bugs on purpose, for the simulation to find. Each is made from outside, between a node and its store, clock or watchdog,
+ * so that the code itself stays what it is.
+ */
+import { Keys } from '../../src/etcd/keys.js';
+import type { Compare, Operation, Store, Txn } from '../../src/etcd/store.js';
+import type { Mutation } from '../../src/testing/simulation/simulate.js';
+
+const keys = new Keys('/cron');
+
+type Put = Extract<Operation, { type: 'put' }>;
+type Value = Record<string, unknown>;
+
+/** A store that sends other transactions than it was given. */
+function rewriting(rewrite: (txn: Txn) => Txn): Mutation {
+  return { store: (store) => ({ ...store, txn: (txn, options) => store.txn(rewrite(txn), options) }) };
+}
+
+function withoutCompare(isDropped: (compare: Compare, txn: Txn) => boolean): Mutation {
+  return rewriting((txn) => ({
+    ...txn,
+    compare: txn.compare.filter((compare) => !isDropped(compare, txn)),
+  }));
+}
+
+function withoutOperation(isDropped: (operation: Operation, txn: Txn) => boolean): Mutation {
+  return rewriting((txn) => ({
+    ...txn,
+    success: txn.success.filter((operation) => !isDropped(operation, txn)),
+  }));
+}
+
+/** Changes the JSON value of each put below `prefix`. */
+function withValues(prefix: string, change: (value: Value, put: Put) => Value): Mutation {
+  return rewriting((txn) => ({
+    ...txn,
+    success: txn.success.map((operation) => {
+      if (operation.type !== 'put' || !operation.key.startsWith(prefix)) return operation;
+      const value = JSON.parse(String(operation.value)) as Value;
+      return { ...operation, value: JSON.stringify(change(value, operation)) };
+    }),
+  }));
+}
+
+const renewsAlways = (store: Store): Store => ({
+  ...store,
+  leaseKeepAlive: async (leaseId, options) => {
+    await store.leaseKeepAlive(leaseId, options).catch(() => undefined);
+    return { ttlMs: 10_000 };
+  },
+});
+
+/** The first batch of each watch, and of each time it comes back, is lost. */
+function losingEvents(store: Store): Store {
+  return {
+    ...store,
+    watch(range, fromRevision, listener) {
+      let isFirst = true;
+      return store.watch(range, fromRevision, {
+        ...listener,
+        onEvents: (events) => {
+          const lost = isFirst ? 1 : 0;
+          isFirst = false;
+          if (events.length > lost) listener.onEvents(events.slice(lost));
+        },
+        onConnection: (connected, error) => {
+          if (connected) isFirst = true;
+          listener.onConnection?.(connected, error);
+        },
+        onLost: (error) => listener.onLost(error),
+      });
+    },
+  };
+}
+
+const isClaim = ({ success }: Txn): boolean =>
+  success.some((operation) => operation.type === 'put' && operation.key.startsWith(keys.locks));
+const isLock = ({ key }: { key: string }): boolean => key.startsWith(keys.locks);
+const isFiring = ({ key }: { key: string }): boolean => key.startsWith(keys.firings);
+const lockOfJob = (key: string): string =>
+  key.startsWith(keys.locks) ? key.slice(0, key.lastIndexOf('/') + 1) + 'any' : key;
+
+export const MUTANTS: Readonly<Record<string, Mutation>> = {
+  'the leader writes without comparing the office': withoutCompare(
+    ({ key, to }) => key === keys.leader && to !== 0,
+  ),
+  'the cursor moves without comparing itself': withoutCompare(({ key }) => key === keys.cursor),
+  'a claim does not compare the firing': withoutCompare((compare, txn) => isClaim(txn) && isFiring(compare)),
+  'a claim compares neither lock nor firing': withoutCompare(
+    (compare, txn) => isClaim(txn) && (isFiring(compare) || isLock(compare)),
+  ),
+  'a claim does not compare the job': withoutCompare(
+    ({ key }, txn) => isClaim(txn) && key.startsWith(keys.jobs),
+  ),
+  'a claim does not compare the slot': withoutCompare(({ key }) => key.startsWith(keys.slots)),
+  'an end does not compare the lock': withoutCompare((compare) => isLock(compare) && compare.to !== 0),
+  'the lock is per job': rewriting((txn) => ({
+    ...txn,
+    compare: txn.compare.map((compare) => ({ ...compare, key: lockOfJob(compare.key) })),
+    success: txn.success.map((operation) => ({ ...operation, key: lockOfJob(operation.key) })),
+  })),
+  'the lock has no lease': rewriting((txn) => ({
+    ...txn,
+    success: txn.success.map((operation) =>
+      operation.type === 'put' && isLock(operation) ? { ...operation, leaseId: '0' } : operation,
+    ),
+  })),
+  'a watch goes on one revision too late': { store: losingEvents },
+  'a run record is not written': withoutOperation(
+    (operation) => operation.type === 'put' && operation.key.startsWith(keys.runs),
+  ),
+  'an ended firing stays': withoutOperation(
+    (operation) => operation.type === 'delete' && isFiring(operation),
+  ),
+  'a slot is not given back': withoutOperation(
+    (operation) => operation.type === 'delete' && operation.key.startsWith(keys.slots),
+  ),
+  'a retry is not put off': withValues(keys.firings, ({ notBefore: _, ...firing }) => firing),
+  'attempts are not counted': withValues(keys.firings, (firing) => ({ ...firing, attempt: 1 })),
+  'a missed range begins one late': withValues(keys.runs, (record) => {
+    const missed = record.missed as { from: string; through: string; count: number } | null;
+    if (missed === null || missed.count < 2) return record;
+    return { ...record, missed: { ...missed, from: new Date(Date.parse(missed.from) + 1).toISOString() } };
+  }),
+  'the cursor runs ahead of what was planned': withValues(keys.cursor, (cursor) => {
+    const { due, job } = cursor.plannedThrough as { due: string; job: string | null };
+    return {
+      ...cursor,
+      plannedThrough: { due: new Date(Date.parse(due) + 3_000).toISOString(), job },
+    };
+  }),
+  'a lease is trusted for ever': { store: renewsAlways },
+  'processes of a frozen worker live on': { withoutWatchdog: true },
+  'a node starts what is due half a second early': {
+    clock: (clock) => ({
+      now: () => clock.now() + 500,
+      monotonicMs: () => clock.monotonicMs(),
+      setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
+    }),
+  },
+};
