@@ -8,7 +8,7 @@
 import type { Clock, Timer } from '../../clock.js';
 import type { Random } from '../../random.js';
 
-type State = 'running' | 'frozen' | 'dead';
+type State = 'running' | 'frozen' | 'thawing' | 'dead';
 
 interface Waiting {
   readonly kind: 'timer' | 'message';
@@ -33,21 +33,19 @@ export class Freezer {
   }
 
   freeze(): void {
-    if (this.#state === 'running') this.#state = 'frozen';
+    if (this.#state !== 'dead') this.#state = 'frozen';
   }
 
   thaw(): void {
     if (this.#state !== 'frozen') return;
-    this.#state = 'running';
+    this.#state = 'thawing';
     const waiting = this.#waiting;
-    this.#waiting = [];
     const first = this.#random.pick(['timer', 'message'] as const);
-    const ordered = [
+    this.#waiting = [
       ...waiting.filter(({ kind }) => kind === first),
       ...waiting.filter(({ kind }) => kind !== first),
     ];
-    // Frozen again before its turn, it waits again.
-    for (const { kind, deliver } of ordered) this.#soon(() => this.#pass(kind, deliver));
+    this.#deliverNext();
   }
 
   die(): void {
@@ -84,13 +82,21 @@ export class Freezer {
 
   #pass(kind: Waiting['kind'], deliver: () => void): void {
     if (this.#state === 'running') deliver();
-    else if (this.#state === 'frozen') this.#waiting.push({ kind, deliver });
+    else if (this.#state !== 'dead') this.#waiting.push({ kind, deliver });
   }
 
-  #soon(callback: () => void): void {
+  /** What arrives meanwhile comes behind what has waited. */
+  #deliverNext(): void {
+    if (this.#waiting.length === 0) {
+      this.#state = 'running';
+      return;
+    }
     const timer = this.#clock.setTimer(0, () => {
       this.#timers.delete(timer);
-      callback();
+      if (this.#state !== 'thawing') return;
+      this.#waiting.shift()?.deliver();
+      // Delivering may have ended it.
+      if (this.state === 'thawing') this.#deliverNext();
     });
     this.#timers.add(timer);
   }
