@@ -45,9 +45,10 @@ function accountOf(
     const dueMs = due;
     const runId = formatRunId({ job, dueMs, suffix: null });
     const record = history.records.get(runId);
-    const own = record && record.missed === null ? 1 : 0;
-    const missed = own ? 0 : ranges.filter((one) => one.fromMs <= dueMs && dueMs <= one.throughMs).length;
-    const accounts = own + missed + (history.firing(runId) ? 1 : 0);
+    // What was still under way when the range was written is not part of it.
+    const own = (record && record.missed === null) || history.firing(runId) !== undefined;
+    const inRange = ranges.filter((one) => one.fromMs <= dueMs && dueMs <= one.throughMs).length;
+    const accounts = own ? 1 : inRange;
     if (accounts === 1) continue;
     violations.push({ subject: runId, text: `accounted for ${accounts} times`, atMs: dueMs });
   }
