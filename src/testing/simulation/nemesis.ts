@@ -104,7 +104,7 @@ export class Nemesis {
     for (const worker of chosen) worker.network.quality = quality;
     const { loss, delayMs, lateMs } = quality;
     this.#world.note(
-      `network of ${all ? 'all' : chosen[0]?.name}: loss ${loss}, delays up to ${delayMs} ms, events up to ${lateMs} ms late`,
+      `network of ${all ? 'all' : (chosen[0]?.name ?? 'nobody')}: loss ${loss}, delays up to ${delayMs} ms, events up to ${lateMs} ms late`,
     );
   }
 

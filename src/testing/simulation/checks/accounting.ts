@@ -10,8 +10,9 @@ import type { Violation } from './violation.js';
 const SETTLED_AFTER_MS = 2 * MAX_SKEW_MS + 100;
 /** Due times in the last moments may still be under way. */
 const LATEST_MS = 25_000;
-/** A firing that waits for so long in a healed cluster, with nothing of its job running, is stuck. */
+/** A firing that waits for so long in a healed cluster is stuck, unless others of its job keep its slot busy. */
 const STUCK_AFTER_MS = 30_000;
+const BUSY_WITHIN_MS = 5_000;
 
 export function checkAccounting(
   world: World,
@@ -57,12 +58,14 @@ function accountOf(
 
 function stuck(world: World, history: CheckedHistory): Violation[] {
   const nowMs = world.clock.now();
-  const running = new Set(world.processes.filter((one) => one.endedAtMs === null).map((one) => one.job));
+  const busy = new Set(
+    world.processes.filter((one) => (one.endedAtMs ?? nowMs) > nowMs - BUSY_WITHIN_MS).map((one) => one.job),
+  );
   return world.firings().flatMap((runId) => {
     const id = parseRunId(runId)!;
     const { notBefore } = history.firing(runId) ?? {};
     const dueMs = Math.max(id.dueMs, notBefore === undefined ? 0 : Date.parse(notBefore));
-    if (running.has(id.job) || dueMs > nowMs - STUCK_AFTER_MS) return [];
+    if (busy.has(id.job) || dueMs > nowMs - STUCK_AFTER_MS) return [];
     return [{ subject: runId, text: `stuck since ${Math.round((nowMs - dueMs) / 1000)} s`, atMs: dueMs }];
   });
 }
