@@ -10,7 +10,10 @@ import type { Violation } from './violation.js';
 const SETTLED_AFTER_MS = 2 * MAX_SKEW_MS + 100;
 /** Due times in the last moments may still be under way. */
 const LATEST_MS = 25_000;
-/** A firing that waits for so long in a healed cluster is stuck, unless others of its job keep its slot busy. */
+/**
+ * A firing that waits for so long in a healed cluster is stuck, unless others of its job keep its slot busy, or so much
+ * runs that workers may have no room.
+ */
 const STUCK_AFTER_MS = 30_000;
 const BUSY_WITHIN_MS = 5_000;
 
@@ -58,9 +61,9 @@ function accountOf(
 
 function stuck(world: World, history: CheckedHistory): Violation[] {
   const nowMs = world.clock.now();
-  const busy = new Set(
-    world.processes.filter((one) => (one.endedAtMs ?? nowMs) > nowMs - BUSY_WITHIN_MS).map((one) => one.job),
-  );
+  const recent = world.processes.filter((one) => (one.endedAtMs ?? nowMs) > nowMs - BUSY_WITHIN_MS);
+  if (recent.length >= (world.scenario.node.capacity ?? Infinity)) return [];
+  const busy = new Set(recent.map((one) => one.job));
   return world.firings().flatMap((runId) => {
     const id = parseRunId(runId)!;
     const { notBefore } = history.firing(runId) ?? {};
