@@ -196,8 +196,11 @@ export class Election implements Service {
         });
         if (result.succeeded) return this.#elect({ createRevision: result.revision, campaignedAtMs });
         const holder = result.results[0]?.type === 'get' ? result.results[0].kvs[0] : undefined;
-        if (holder && this.#isOurs(holder))
-          return this.#elect({ createRevision: holder.createRevision, campaignedAtMs });
+        const ours = holder && this.#ours(holder);
+        // The time of the campaign that created the key, which may be an earlier one whose reply was lost: changes since
+        // then would otherwise count as older than this term.
+        if (holder && ours)
+          return this.#elect({ createRevision: holder.createRevision, campaignedAtMs: ours.since });
         if (holder) return;
       } catch (error) {
         log.debug({ err: messageOf(error) }, 'a campaign got no answer; trying again');
@@ -206,10 +209,12 @@ export class Election implements Service {
     }
   }
 
-  #isOurs(holder: KeyValue): boolean {
+  /** The record in the key when it is this node's own. */
+  #ours(holder: KeyValue): LeaderRecord | null {
     const decoded = decodeRecord(leaderRecordSchema, holder);
     const { nodeId, session } = this.#context;
-    return decoded.ok && decoded.value.nodeId === nodeId && holder.leaseId === session.leaseId;
+    const isOurs = decoded.ok && decoded.value.nodeId === nodeId && holder.leaseId === session.leaseId;
+    return isOurs ? decoded.value : null;
   }
 
   async #removeFake(modRevision: number): Promise<void> {

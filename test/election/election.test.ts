@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryCluster, type MemoryNode } from '../support/memory-cluster.js';
+import { Election, type Term } from '../../src/election/election.js';
+import { leaderRecordSchema } from '../../src/election/leader-record.js';
+import { encodeRecord } from '../../src/etcd/record.js';
+import { put } from '../../src/etcd/txn.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
 import { unreachable } from '../../src/testing/refusals.js';
 import type { InterceptedCall } from '../../src/testing/memory-store.js';
 
@@ -33,6 +38,31 @@ function loseOnce(node: MemoryNode, phase: InterceptedCall['phase']): () => numb
 }
 
 describe('the election', () => {
+  it('takes up an office of its own from the time of the campaign that won it, not from when it is found', async () => {
+    cluster = new MemoryCluster();
+    const { clock, etcd, keys } = cluster;
+    const store = etcd.connect();
+    const { leaseId } = etcd.leaseGrant(60_000);
+    const wonAtMs = clock.now();
+    const record = encodeRecord(leaderRecordSchema, { nodeId: 'me', name: 'me', since: wonAtMs });
+    const { revision } = etcd.txn({ compare: [], success: [put(keys.leader, record, leaseId)] });
+    const terms: Term[] = [];
+    const election = new Election({
+      ...{ store, keys, clock, random: () => 0, log: silentLogger(), nodeId: 'me', name: 'me' },
+      session: { leaseId, isTrusted: () => true },
+      isFit: () => true,
+      observe: () => ({ office: { state: 'absent' }, revision }),
+      onElected: (term) => terms.push(term),
+      onDeposed: () => undefined,
+    });
+    await clock.advance(5_000);
+    await election.start();
+    await clock.advance(1_000);
+    await election.stop();
+    expect(terms).toEqual([{ createRevision: revision, campaignedAtMs: wonAtMs }]);
+    etcd.leaseRevoke(leaseId);
+  });
+
   it.each(['request', 'reply'] as const)('is won although the %s of the campaign is lost', async (phase) => {
     const [first, second] = await setUp('a', 'b');
     const leader = cluster.leader()!;

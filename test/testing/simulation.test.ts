@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { simulate } from '../../src/testing/simulation/simulate.js';
 
 /** The last two are those with which bugs were found. */
-const SEEDS = [...Array.from({ length: 30 }, (_, index) => index + 1), 217, 374];
+const SEEDS = [...Array.from({ length: 30 }, (_, index) => index + 1), 217, 374, 6410];
 
 describe('the simulation', () => {
   it.each(SEEDS)('keeps all promises (seed %i)', async (seed) => {
