@@ -126,16 +126,8 @@ export class Execution {
     return this.#context.nodeId;
   }
 
-  get isWaiting(): boolean {
-    return this.#state === 'waiting';
-  }
-
   get isRunning(): boolean {
     return this.#state === 'running';
-  }
-
-  get startAtMs(): number {
-    return this.#startAtMs;
   }
 
   /** Starts the process if its time has come and the session is trusted; asks to be called again otherwise. */

@@ -153,10 +153,6 @@ export class Incarnation {
     return this.#session.ended;
   }
 
-  isTrusted(): boolean {
-    return this.#session.isTrusted();
-  }
-
   /** A run of this process is over. */
   roomFreed(runId: string): void {
     this.#claimer.roomFreed(runId);
