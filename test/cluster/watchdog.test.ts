@@ -5,6 +5,7 @@ import { findMarkedProcesses } from '../../src/run/process-tree.js';
 import { Cluster, type Worker } from '../support/cluster.js';
 import { startEtcd, type RunningEtcd } from '../support/etcd.js';
 import { waitUntil } from '../support/wait.js';
+import { watchdogOf } from '../support/worker-process.js';
 
 let etcd: RunningEtcd;
 
@@ -67,13 +68,6 @@ function attempts(cluster: Cluster): number[] {
   return all.filter((attempt, index) => attempt !== all[index - 1]);
 }
 
-const watchdogOf = (worker: Worker): number =>
-  Number(
-    readFileSync(`/proc/${worker.pid}/task/${worker.pid}/children`, 'utf8')
-      .split(' ')
-      .find((pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('watchdog')),
-  );
-
 describe('a worker that is killed in mid-run', () => {
   it('is replaced long before its lease expires, and never while a process of it lives', () =>
     withCluster('600s', async (cluster) => {
@@ -113,12 +107,12 @@ describe('a watchdog', () => {
   it('that is killed is replaced; one whose worker stops goes with it', () =>
     withCluster('600s', async (cluster) => {
       const [worker] = (await cluster.start('w-1')) as [Worker];
-      const first = watchdogOf(worker);
+      const first = watchdogOf(worker)!;
       process.kill(first, 'SIGKILL');
       const second = await waitUntil(
         () => {
           const pid = watchdogOf(worker);
-          return pid > 0 && pid !== first ? pid : null;
+          return pid !== first ? pid : null;
         },
         { what: 'another watchdog' },
       );

@@ -2,8 +2,7 @@
  * Real worker processes on a real etcd, each cluster under a prefix of its own. Commands write what they do to a file
  * that etcron knows nothing of; checks compare that file with etcron's records.
  */
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,17 +18,11 @@ import { parseSchedule } from '../../src/schedule/index.js';
 import { cursorRecordSchema } from '../../src/view/cursor-record.js';
 import { decodeFiring, type FiringRecord } from '../../src/view/firing-record.js';
 import { waitUntil } from './wait.js';
+import { spawnWorker, type WorkerProcess } from './worker-process.js';
 
 const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
-export interface Worker {
-  readonly name: string;
-  readonly child: ChildProcess;
-  readonly pid: number;
-  /** Everything it logged so far. */
-  readonly log: () => string;
-  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-}
+export type Worker = WorkerProcess;
 
 /** One line that a command of a test wrote. */
 export interface Evidence {
@@ -238,22 +231,10 @@ export class Cluster {
 
   #spawn(name: string): Worker {
     const { endpoints, workerArgs = [], env = {} } = this.#options;
-    const args = ['worker', '--name', name, '--endpoints', endpoints.join(','), '--prefix', this.keys.prefix];
-    const child = spawn(process.execPath, [CLI, ...args, '--log-format', 'json', ...workerArgs], {
-      env: { PATH: process.env.PATH ?? '', HOME: this.folder, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+    return spawnWorker({
+      ...{ program: CLI, name, endpoints, prefix: this.keys.prefix, folder: this.folder },
+      logFile: join(this.folder, `${name}-${this.workers.length}.log`),
+      ...{ args: workerArgs, env },
     });
-    let log = '';
-    const file = join(this.folder, `${name}-${this.workers.length}.log`);
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk: Buffer) => {
-        log += chunk.toString();
-        appendFileSync(file, chunk);
-      });
-    }
-    const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-      child.on('exit', (code, signal) => resolve({ code, signal }));
-    });
-    return { name, child, pid: child.pid!, log: () => log, exited };
   }
 }
