@@ -16,7 +16,7 @@ import type { Clock, Timer } from '../clock.js';
 /** 2026-01-01T00:00:00Z: where a clock starts unless told otherwise. */
 export const DEFAULT_START_MS = Date.UTC(2026, 0, 1);
 
-/** Event loop turns without any activity after which everything counts as settled. */
+/** Event loop turns without any activity after which everything counts as settled, unless told otherwise. */
 const QUIET_TURNS = 2;
 /** Beyond this something polls without a timer, which would otherwise look like a test that hangs. */
 const MAX_TURNS = 10_000;
@@ -117,7 +117,14 @@ export class SkewedClock implements Clock {
 export class FakeClock extends SkewedClock {
   private advancing = false;
 
-  constructor(startMs: number = DEFAULT_START_MS) {
+  /**
+   * @param quietTurns turns of the event loop without activity after which everything counts as settled; 0 for code that
+   *   waits for nothing but promises and timers of this clock: then one turn does, whatever happened in it
+   */
+  constructor(
+    startMs: number = DEFAULT_START_MS,
+    private readonly quietTurns: number = QUIET_TURNS,
+  ) {
     super(new TimeLine(), startMs, 1);
   }
 
@@ -194,11 +201,12 @@ export class FakeClock extends SkewedClock {
    * for code that itself waits for a turn; they go on until nothing moves any more.
    */
   private async flush(): Promise<void> {
+    if (this.quietTurns === 0) return nextTurn();
     let quiet = 0;
-    for (let turn = 0; quiet < QUIET_TURNS; turn++) {
+    for (let turn = 0; quiet < this.quietTurns; turn++) {
       if (turn >= MAX_TURNS) throw new Error('the code under test does not settle: it polls without a timer');
       const before = this.line.activity;
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await nextTurn();
       quiet = this.line.activity === before ? quiet + 1 : 0;
     }
   }
@@ -212,4 +220,8 @@ export class FakeClock extends SkewedClock {
       this.advancing = false;
     }
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -57,8 +57,8 @@ export interface MemoryStoreOptions {
 type State = 'open' | 'closed' | 'crashed';
 type Outcome<T> = { readonly value: T } | { readonly error: Error };
 
-/** What came of a message that got lost: nothing, for ever. */
-const nothing = new Promise<never>(() => undefined);
+/** What came of a message that got lost: nothing, for ever. A new one each time: a promise keeps all who wait for it. */
+const nothing = (): Promise<never> => new Promise(() => undefined);
 
 export class MemoryStore implements Store {
   readonly name: string;
@@ -167,7 +167,7 @@ export class MemoryStore implements Store {
     options: CallOptions | undefined,
     apply: () => T | Promise<T>,
   ): Promise<T> {
-    if (this.state === 'crashed') return nothing;
+    if (this.state === 'crashed') return nothing();
     if (this.state === 'closed') return Promise.reject(unreachable('the store is closed', false));
     return new Promise<T>((resolve, reject) => {
       const deadlineMs = options?.deadlineMs ?? this.deadlineMs;
@@ -197,10 +197,10 @@ export class MemoryStore implements Store {
     const call = { client: this.name, method, args };
     // Awaited also without an interceptor: nothing may happen inside the caller's own turn.
     await this.intercept?.({ ...call, phase: 'request' });
-    if (this.partitioned || this.cuts !== cuts) return nothing;
+    if (this.partitioned || this.cuts !== cuts) return nothing();
     const outcome = await attempt(apply);
     await this.intercept?.({ ...call, phase: 'reply' });
-    if (this.partitioned || this.cuts !== cuts) return nothing;
+    if (this.partitioned || this.cuts !== cuts) return nothing();
     if ('error' in outcome) throw outcome.error;
     return outcome.value;
   }

@@ -17,8 +17,6 @@ export interface Quality {
 
 export const GOOD: Quality = { loss: 0, delay: 0.3, delayMs: 3, lateEvents: 0.3, lateMs: 20 };
 
-const never = new Promise<never>(() => undefined);
-
 export class Network {
   quality: Quality = GOOD;
   readonly #clock: Clock;
@@ -34,7 +32,8 @@ export class Network {
     const { loss, delay, delayMs } = this.quality;
     // Leases end at times without that; each renewal has three tries.
     if (random.chance(method === 'leaseKeepAlive' ? loss / 2 : loss)) {
-      if (random.chance(0.3)) await never;
+      // A new one each time: a promise keeps all who wait for it.
+      if (random.chance(0.3)) await new Promise<never>(() => undefined);
       throw unreachable(`the ${phase} got lost`, true);
     }
     if (random.chance(delay)) await sleep(this.#clock, 1 + random.int(delayMs));

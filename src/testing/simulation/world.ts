@@ -24,7 +24,7 @@ export interface Fault {
 }
 
 export class World {
-  readonly clock = new FakeClock(START_MS);
+  readonly clock = new FakeClock(START_MS, 0);
   readonly etcd = new MemoryEtcd(this.clock);
   readonly keys = new Keys('/cron');
   readonly random: Random;
