@@ -3,6 +3,7 @@
  * (cursor, firings, jobs, kill, leader) is one contiguous range, which gives a totally ordered, consistent view.
  */
 import { JOB_NAME_PATTERN } from '../jobs/job-name.js';
+import { BoundedCache } from '../schedule/bounded-cache.js';
 import { prefixRange, type KeyRange } from './store.js';
 
 export const DEFAULT_PREFIX = '/cron';
@@ -19,9 +20,26 @@ export interface FiringId {
 
 const DUE_PATTERN = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)(?:\+(.{1,200}))?$/s;
 
+/** Each due time is written and read some ten times by each node, within seconds; `Date` takes a microsecond for it. */
+const DUE_TIMES_KEPT = 4096;
+const dueTexts = new BoundedCache<number, string>(DUE_TIMES_KEPT);
+const dueTimes = new BoundedCache<string, number>(DUE_TIMES_KEPT);
+
+function dueText(dueMs: number): string {
+  return dueTexts.getOrMake(dueMs, () => new Date(dueMs).toISOString());
+}
+
+/** NaN for a text that is no time, such as a 30th of February. */
+function dueTime(text: string): number {
+  return dueTimes.getOrMake(text, () => {
+    const dueMs = Date.parse(text);
+    return Number.isNaN(dueMs) || new Date(dueMs).toISOString() !== text ? NaN : dueMs;
+  });
+}
+
 /** `<due>[+suffix]`, the last part of firing, lock, run and kill keys. */
 export function duePart(id: FiringId): string {
-  const due = new Date(id.dueMs).toISOString();
+  const due = dueText(id.dueMs);
   return id.suffix === null ? due : `${due}+${id.suffix}`;
 }
 
@@ -42,8 +60,8 @@ export function parseRunId(text: string): FiringId | null {
   const job = text.slice(0, slash);
   const match = DUE_PATTERN.exec(text.slice(slash + 1));
   if (!match || !JOB_NAME_PATTERN.test(job)) return null;
-  const dueMs = Date.parse(match[1]!);
-  if (Number.isNaN(dueMs) || new Date(dueMs).toISOString() !== match[1]) return null;
+  const dueMs = dueTime(match[1]!);
+  if (Number.isNaN(dueMs)) return null;
   return { job, dueMs, suffix: match[2] ?? null };
 }
 
