@@ -8,7 +8,6 @@ import { MAX_DEFINITION_BYTES, MAX_DEFINITION_TOKENS, MAX_PROBLEMS } from './lim
 import type { LocalProblem, PathSegment, Problem } from './problem.js';
 import { resolveJob } from './resolve.js';
 import type { JobDefinition } from './schema.js';
-import { serializeDefinition } from './serialize.js';
 import { validateDefinition } from './validate.js';
 import { readDocument, withoutEchoes } from './yaml-document.js';
 import { placeProblem, readYamlText, type YamlText } from './yaml-text.js';
@@ -37,7 +36,7 @@ export function isTextPath(path: readonly PathSegment[]): boolean {
  */
 export function parseJobValue(name: string, text: string | Uint8Array): JobParse {
   const nameProblem = checkJobName(name);
-  const parsed = nameProblem === null ? (parseCanonical(text) ?? parseYaml(text)) : parseYaml(text);
+  const parsed = nameProblem === null ? (parseCompactJson(text) ?? parseYaml(text)) : parseYaml(text);
   const problems = parsed.ok ? [] : parsed.problems;
   if (nameProblem !== null) return { ok: false, problems: [nameProblem, ...problems] };
   return parsed.ok
@@ -49,14 +48,19 @@ type DefinitionParse =
   | { readonly ok: true; readonly definition: JobDefinition }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** The short way for what etcron wrote itself: a third of the time that YAML takes. Null when it is anything else. */
-function parseCanonical(source: string | Uint8Array): DefinitionParse | null {
+/**
+ * The short way for JSON as programs write it, etcron among them: a third of the time that YAML takes. Null when it is
+ * anything else, or wrong. Text that comes out again as it went in hides nothing: no key twice, no number such as `1.10`.
+ */
+function parseCompactJson(source: string | Uint8Array): DefinitionParse | null {
   if (source.length > MAX_DEFINITION_BYTES) return null;
   const text = typeof source === 'string' ? source : Buffer.from(source).toString('utf8');
-  if (!text.startsWith('{"schedule":')) return null;
+  if (!text.startsWith('{"') || text.includes('__proto__')) return null;
   try {
-    const result = validateDefinition(JSON.parse(text));
-    return result.ok && serializeDefinition(result.definition) === text ? result : null;
+    const value: unknown = JSON.parse(text);
+    if (JSON.stringify(value) !== text) return null;
+    const result = validateDefinition(value);
+    return result.ok ? result : null;
   } catch {
     return null;
   }
