@@ -20,6 +20,7 @@ import type {
   TxnResult,
   WatchEvent,
 } from './store.js';
+import { decodeKey, encodeKey } from './key-text.js';
 import { StoreError } from './store-error.js';
 
 /** A revision, version or count as a number. Refuses what a number cannot hold exactly, instead of rounding it. */
@@ -38,7 +39,7 @@ export function toSafeNumber(int64: string | number): number {
 
 export function toKeyValue(kv: IKeyValue): KeyValue {
   return {
-    key: kv.key.toString(),
+    key: decodeKey(kv.key),
     value: kv.value,
     createRevision: toSafeNumber(kv.create_revision),
     modRevision: toSafeNumber(kv.mod_revision),
@@ -49,8 +50,8 @@ export function toKeyValue(kv: IKeyValue): KeyValue {
 
 export function toRangeRequest(range: KeyRange, options: RangeOptions): IRangeRequest {
   return {
-    key: Buffer.from(range.start),
-    range_end: Buffer.from(range.end),
+    key: encodeKey(range.start),
+    range_end: encodeKey(range.end),
     limit: options.limit ?? 0,
     revision: options.revision ?? 0,
     keys_only: options.keysOnly ?? false,
@@ -71,7 +72,7 @@ export function toTxnRequest(txn: Txn): ITxnRequest {
 const COMPARE_RESULTS = { '=': 'Equal', '!=': 'NotEqual', '<': 'Less', '>': 'Greater' } as const;
 
 function toCompare({ key, target, op, to }: Compare): ICompare {
-  const base = { key: Buffer.from(key), result: COMPARE_RESULTS[op] };
+  const base = { key: encodeKey(key), result: COMPARE_RESULTS[op] };
   switch (target) {
     case 'create':
       return { ...base, target: 'Create', create_revision: to };
@@ -87,11 +88,11 @@ function toCompare({ key, target, op, to }: Compare): ICompare {
 }
 
 function toRequestOp(operation: Operation): IRequestOp {
-  const key = Buffer.from(operation.key);
+  const key = encodeKey(operation.key);
   if (operation.type === 'put') {
     return { request_put: { key, value: Buffer.from(operation.value), lease: operation.leaseId ?? 0 } };
   }
-  const end = operation.end === undefined ? {} : { range_end: Buffer.from(operation.end) };
+  const end = operation.end === undefined ? {} : { range_end: encodeKey(operation.end) };
   if (operation.type === 'delete') return { request_delete_range: { key, ...end } };
   return {
     request_range: { key, ...end, limit: operation.limit ?? 0, keys_only: operation.keysOnly ?? false },
@@ -118,5 +119,5 @@ export function toWatchEvent(event: IEvent): WatchEvent {
   // The enum arrives by its name in etcd's own spelling, which the types do not say.
   const type = String(event.type).toUpperCase();
   if (type === 'PUT') return { type: 'put', kv: toKeyValue(event.kv) };
-  return { type: 'delete', key: event.kv.key.toString(), modRevision: toSafeNumber(event.kv.mod_revision) };
+  return { type: 'delete', key: decodeKey(event.kv.key), modRevision: toSafeNumber(event.kv.mod_revision) };
 }

@@ -31,6 +31,7 @@ import { toSafeNumber, toWatchEvent } from './convert.js';
 import { CallFailed, type Endpoint } from './endpoint.js';
 import type { Endpoints } from './endpoints.js';
 import { broken, judge, toStoreError, type Failure } from './errors.js';
+import { encodeKey } from './key-text.js';
 import { StoreError } from './store-error.js';
 import type { KeyRange, Watch, WatchEvent, WatchListener } from './store.js';
 
@@ -112,8 +113,8 @@ export class WatchStream implements Watch {
       this.setTimer(this.deadlineMs, () => this.silent(endpoint));
       stream.write({
         create_request: {
-          key: Buffer.from(this.range.start),
-          range_end: Buffer.from(this.range.end),
+          key: encodeKey(this.range.start),
+          range_end: encodeKey(this.range.end),
           // One less than needed (0 would mean "from now on"); what has been handed over is dropped in `take`.
           start_revision: Math.max(1, this.nextRevision - 1),
           progress_notify: true,
