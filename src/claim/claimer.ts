@@ -246,7 +246,7 @@ export class Claimer implements Service {
       if (abandon || crashes >= options.maxCrashes) {
         const reason = abandon
           ? 'its worker died; recovery: abandon'
-          : `given up after ${crashes} lost attempts`;
+          : `given up: ${crashes} attempts were lost with their workers`;
         return this.#track(runId, this.#settle(firing, 'lost', reason, crashes));
       }
     }

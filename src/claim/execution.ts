@@ -265,7 +265,7 @@ export class Execution {
         ...record,
         outcome: 'lost' as const,
         crashes,
-        reason: `given up after ${crashes} lost attempts`,
+        reason: `given up: ${crashes} attempts were lost with their workers`,
       };
       return this.#finish(prepareEnd(this.#keys, this.#held, lost), 'lost');
     }

@@ -112,7 +112,7 @@ describe('a worker that dies in the middle of a run', () => {
       outcome: 'lost',
       attempts: 3,
       crashes: 3,
-      reason: 'given up after 3 lost attempts',
+      reason: 'given up: 3 attempts were lost with their workers',
     });
     expect(cluster.nodes).toHaveLength(2);
   });
