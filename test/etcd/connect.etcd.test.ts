@@ -12,7 +12,7 @@ import { put } from '../../src/etcd/txn.js';
 import { certificates, type Certificates } from '../support/certificates.js';
 import { etcdctl, startEtcd, type RunningEtcd } from '../support/etcd.js';
 import { RecordedWatch, rejection } from './conformance.js';
-import { TcpProxy } from './tcp-proxy.js';
+import { TcpLink } from '../support/tcp-link.js';
 
 const addressOf = (endpoint: string): string => new URL(endpoint).host;
 
@@ -23,15 +23,15 @@ async function connectWith(flags: ConnectionFlags): Promise<EtcdStore> {
 }
 
 async function closedAddress(): Promise<string> {
-  const proxy = await TcpProxy.start();
-  const { address } = proxy;
-  await proxy.stop();
+  const link = await TcpLink.start();
+  const { address } = link;
+  await link.stop();
   return address;
 }
 
 describe('connecting', () => {
   it('to nobody is one error that names each endpoint, the reason and what to do', async () => {
-    const silent = await TcpProxy.start();
+    const silent = await TcpLink.start();
     const closed = await closedAddress();
     const error = await rejection(
       connectWith({ endpoints: `${closed},${silent.address},nowhere.invalid`, dialTimeout: '500ms' }),
@@ -170,8 +170,8 @@ describe('user and password', () => {
   });
 
   it('outlive their tokens: calls, keepalives and watches authenticate again', async () => {
-    const proxy = await TcpProxy.start(endpoints);
-    const store = await connectWith({ endpoints: proxy.address, user: 'cron', password: 'pass' });
+    const link = await TcpLink.start(endpoints);
+    const store = await connectWith({ endpoints: link.address, user: 'cron', password: 'pass' });
     const { leaseId } = await store.leaseGrant(60_000);
     const { revision } = await store.txn({ compare: [], success: [put('/cron/a', '1', leaseId)] });
     const watch = new RecordedWatch(store, prefixRange('/cron/'), revision);
@@ -184,8 +184,8 @@ describe('user and password', () => {
       if (round === 1) await store.txn({ compare: [], success: [put('/cron/a', 'after', leaseId)] });
       else {
         // The watch is the first to need a token.
-        proxy.cut();
-        proxy.heal();
+        link.cut();
+        link.heal();
         await watch.until(({ connections }) => connections.at(-1) === true && connections.length >= 3);
         await store.txn({ compare: [], success: [put('/cron/a', 'again', leaseId)] });
       }
@@ -195,7 +195,7 @@ describe('user and password', () => {
     }
     expect(watch.lost).toBeUndefined();
     await store.close();
-    await proxy.stop();
+    await link.stop();
   });
 
   it('outlive a restart of etcd, which forgets all tokens', async () => {

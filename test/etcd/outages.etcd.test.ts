@@ -8,7 +8,7 @@ import { absent, get, put } from '../../src/etcd/txn.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { etcdctl, startEtcd, startEtcdCluster, type RunningEtcd } from '../support/etcd.js';
 import { RecordedWatch, rejection } from './conformance.js';
-import { TcpProxy } from './tcp-proxy.js';
+import { TcpLink } from '../support/tcp-link.js';
 
 /** Of calls whose outcome, not whose speed, is the point. */
 const PATIENT_MS = 30_000;
@@ -95,12 +95,12 @@ describe('one etcd', () => {
     for (let index = 0; index < 60; index += 1) {
       await Promise.all(Array.from({ length: 50 }, (_, n) => write(direct, `/w/${n}`, String(index))));
     }
-    const proxy = later(await TcpProxy.start(address));
-    const watch = later(new RecordedWatch(open([proxy.address]), prefixRange('/w/'), from));
+    const link = later(await TcpLink.start(address));
+    const watch = later(new RecordedWatch(open([link.address]), prefixRange('/w/'), from));
     for (const seen of [1, 1_000, 2_000]) {
       await watch.until(({ events }) => events.length >= seen);
-      proxy.cut();
-      proxy.heal();
+      link.cut();
+      link.heal();
     }
     await watch.until(({ events }) => events.length >= 3_000);
     await expectNothingLostOrRepeated(watch, direct, from);
@@ -108,13 +108,14 @@ describe('one etcd', () => {
 
   it('a silent connection does not silence a watch', async () => {
     const direct = open([address]);
-    const proxy = later(await TcpProxy.start(address));
+    const link = later(await TcpLink.start(address));
     const from = (await latest(direct)) + 1;
-    const watch = later(new RecordedWatch(open([proxy.address]), prefixRange('/w/'), from));
+    const watch = later(new RecordedWatch(open([link.address]), prefixRange('/w/'), from));
     await watch.until(({ connections }) => connections.length === 1);
-    proxy.silence();
+    link.silence();
     await write(direct, '/w/a', 'while silent');
-    proxy.heal();
+    await watch.until(({ connections }) => connections.at(-1) === false);
+    link.heal();
     await expectNothingLostOrRepeated(watch, direct, from);
   });
 
@@ -122,9 +123,9 @@ describe('one etcd', () => {
     const direct = open([address]);
     await write(direct, '/m/changed', '1');
     await write(direct, '/m/deleted', '1');
-    const proxy = later(await TcpProxy.start(address));
+    const link = later(await TcpLink.start(address));
     const options = { clock: systemClock, log: silentLogger(), name: 'test', pageSize: 2 };
-    const mirror = later(new Mirror(open([proxy.address]), prefixRange('/m/'), options));
+    const mirror = later(new Mirror(open([link.address]), prefixRange('/m/'), options));
     const changes: string[] = [];
     await mirror.start();
     const relisted = new Promise<void>((resolve) =>
@@ -133,12 +134,12 @@ describe('one etcd', () => {
         if (info.relisted) resolve();
       }),
     );
-    proxy.cut();
+    link.cut();
     for (const value of ['2', '3']) await write(direct, '/m/changed', value);
     await direct.txn({ compare: [], success: [{ type: 'delete', key: '/m/deleted' }] });
     const last = await write(direct, '/m/new', '1');
     await etcdctl(['compact', String(last)], { endpoints: [etcd.endpoint] });
-    proxy.heal();
+    link.heal();
     await relisted;
     expect(changes.sort()).toEqual(['delete /m/deleted', 'put /m/changed', 'put /m/new']);
     expect(mirror.revision).toBeGreaterThanOrEqual(last);
@@ -147,7 +148,7 @@ describe('one etcd', () => {
   });
 
   it('an endpoint that accepts and never answers costs a part of the deadline, once', async () => {
-    const hole = later(await TcpProxy.start());
+    const hole = later(await TcpLink.start());
     const store = open([hole.address, address], { dialDeadlineMs: 300 });
     const watch = later(new RecordedWatch(store, prefixRange('/w/'), (await latest(direct())) + 1));
     await write(store, '/w/a', 'through the other');
@@ -159,7 +160,7 @@ describe('one etcd', () => {
   const direct = (): EtcdStore => open([address]);
 
   it('an endpoint that refuses connections fails no write', async () => {
-    const closed = await TcpProxy.start();
+    const closed = await TcpLink.start();
     const { address: nobody } = closed;
     await closed.stop();
     const store = open([nobody, nobody, address]);
@@ -168,7 +169,7 @@ describe('one etcd', () => {
   });
 
   it('no endpoint that answers: an error within the deadline, and surely nothing applied', async () => {
-    const hole = later(await TcpProxy.start());
+    const hole = later(await TcpLink.start());
     const store = open([hole.address], { callDeadlineMs: 300 });
     const expected = { code: 'ETCRON_ETCD_TIMEOUT', maybeApplied: false, transient: true };
     expect(await rejection(write(store, '/w/a', '1'))).toMatchObject(expected);
@@ -178,10 +179,10 @@ describe('one etcd', () => {
   });
 
   it('a write whose answer does not come may have been applied, and is not repeated', async () => {
-    const proxy = later(await TcpProxy.start(address));
-    const store = open([proxy.address, address]);
+    const link = later(await TcpLink.start(address));
+    const store = open([link.address, address]);
     await write(store, '/w/a', 'connected');
-    proxy.silence();
+    link.silence();
     const error = await rejection(
       store.txn({ compare: [], success: [put('/w/once', '')] }, { deadlineMs: 500 }),
     );
@@ -192,14 +193,14 @@ describe('one etcd', () => {
 
   it('a write whose answer is lost with the connection is not repeated either', async () => {
     const direct = open([address]);
-    const proxy = later(await TcpProxy.start(address));
-    const store = open([proxy.address, address]);
+    const link = later(await TcpLink.start(address));
+    const store = open([link.address, address]);
     const from = (await latest(store)) + 1;
     const watch = later(new RecordedWatch(direct, prefixRange('/w/'), from));
-    proxy.swallowAnswers();
+    link.swallowAnswers();
     const writing = rejection(store.txn({ compare: [], success: [put('/w/applied', '')] }));
     await watch.until(({ events }) => events.length === 1);
-    proxy.cut();
+    link.cut();
     expect(await writing).toMatchObject({
       code: 'ETCRON_ETCD_UNREACHABLE',
       maybeApplied: true,
@@ -236,7 +237,7 @@ describe('one etcd', () => {
   });
 
   it('a closed store rejects what is under way and what comes', async () => {
-    const hole = later(await TcpProxy.start());
+    const hole = later(await TcpLink.start());
     const store = open([hole.address]);
     const underWay = rejection(store.range(prefixRange('/w/')));
     await store.close();
