@@ -1,26 +1,79 @@
 /**
- * Whether each firing ran once and on time, judged by etcd's own history and not by a count that etcron keeps: after the
- * measurement all changes of `lock/` and `runs/` since its beginning are read again. A firing that was claimed or recorded
- * twice shows there, although its key can exist only once at a time. During the measurement this costs nothing.
+ * Whether each firing ran once and on time, judged by etcd's own history and not by a count that etcron keeps: all changes of
+ * `lock/` and `runs/` are read, after the measurement, when that costs nothing, or along with one that is longer than etcd
+ * keeps its history.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatRunId, type Keys } from '../src/etcd/keys.js';
+import { formatRunId } from '../src/etcd/keys.js';
 import { listRange } from '../src/etcd/listing.js';
-import { prefixRange, type Store } from '../src/etcd/store.js';
+import { prefixRange, type Watch } from '../src/etcd/store.js';
 import { put } from '../src/etcd/txn.js';
-import { decodeRun, type RunRecord } from '../src/history/run-record.js';
+import type { RunRecord } from '../src/history/run-record.js';
 import { PROFILED_WORKER, type BenchCluster } from './cluster.js';
 import { readCosts, type Cost } from './cpu-profile.js';
-
-export interface Account {
-  /** One for each expected firing that was found; of several, the first. */
-  readonly records: readonly RunRecord[];
-  readonly problems: readonly string[];
-}
+import { Ledger, type Account, type JudgeOptions } from './ledger.js';
 
 const POLL_MS = 250;
-/** Problems of one kind that are named; the others are counted. */
-const NAMED = 3;
+
+/** A ledger that follows etcd. */
+export class LiveLedger {
+  readonly ledger = new Ledger();
+  readonly #cluster: BenchCluster;
+  readonly #watch: Watch;
+  /** Lies between locks and records in the order of keys, and says how far the history was read. */
+  readonly #marker: string;
+  #readThrough = 0;
+  #lost: Error | null = null;
+  #progress: (() => void)[] = [];
+
+  constructor(cluster: BenchCluster, fromRevision: number) {
+    this.#cluster = cluster;
+    const { keys, store } = cluster;
+    this.#marker = `${keys.prefix}/mark`;
+    const range = { start: keys.locks, end: `${keys.runs.slice(0, -1)}0` };
+    this.#watch = store.watch(range, fromRevision, {
+      onEvents: (events) => {
+        this.ledger.apply(keys, events);
+        for (const event of events)
+          if (event.type === 'put' && event.kv.key === this.#marker) this.#readThrough = event.kv.modRevision;
+        this.#wake();
+      },
+      onLost: (error) => {
+        this.#lost = error;
+        this.#wake();
+      },
+    });
+  }
+
+  /** Waits until everything that has happened by now is in the ledger. */
+  async sync(): Promise<void> {
+    const { revision } = await this.#cluster.store.txn({ compare: [], success: [put(this.#marker, '')] });
+    while (this.#readThrough < revision) {
+      if (this.#lost !== null) throw this.#lost;
+      await new Promise<void>((resolve) => this.#progress.push(resolve));
+    }
+  }
+
+  /** Waits up to `withinMs` for the records of the firings, then judges them. */
+  async account(expected: readonly string[], withinMs: number, options?: JudgeOptions): Promise<Account> {
+    const giveUpAt = performance.now() + withinMs;
+    for (;;) {
+      await this.sync();
+      const isComplete = expected.every((runId) => this.ledger.has(runId));
+      if (isComplete || performance.now() > giveUpAt)
+        return this.ledger.judge(expected, { ...options, planned: await plannedRuns(this.#cluster) });
+      await sleep(POLL_MS);
+    }
+  }
+
+  close(): void {
+    this.#watch.close();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#progress.splice(0)) resolve();
+  }
+}
 
 /** Waits up to `withinMs` for the records of `jobs` × `dues`, then judges them. */
 export async function account(
@@ -30,108 +83,22 @@ export async function account(
   dues: readonly number[],
   withinMs: number,
 ): Promise<Account> {
-  const expected = dues.flatMap((dueMs) => jobs.map((job) => formatRunId({ job, dueMs, suffix: null })));
-  const giveUpAt = performance.now() + withinMs;
-  for (;;) {
-    const history = await replay(cluster.store, cluster.keys, fromRevision);
-    const isComplete = expected.every((runId) => history.records.has(runId));
-    if (isComplete || performance.now() > giveUpAt)
-      return judge(expected, history, await plannedRuns(cluster));
-    await sleep(POLL_MS);
+  const live = new LiveLedger(cluster, fromRevision);
+  try {
+    return await live.account(runIds(jobs, dues), withinMs);
+  } finally {
+    live.close();
   }
 }
 
-interface History {
-  readonly claims: ReadonlyMap<string, number>;
-  readonly records: ReadonlyMap<string, readonly RunRecord[]>;
-}
-
-/** Reads everything that happened to locks and records since `fromRevision`. */
-async function replay(store: Store, keys: Keys, fromRevision: number): Promise<History> {
-  const claims = new Map<string, number>();
-  const records = new Map<string, RunRecord[]>();
-  // Lies between the two in the order of keys, and says where the history ends.
-  const marker = `${keys.prefix}/mark`;
-  const { revision: end } = await store.txn({ compare: [], success: [put(marker, '')] });
-  await new Promise<void>((resolve, reject) => {
-    const range = { start: keys.locks, end: `${keys.runs.slice(0, -1)}0` };
-    const watch = store.watch(range, fromRevision, {
-      onEvents: (events) => {
-        for (const event of events) {
-          if (event.type === 'delete') continue;
-          const { key, modRevision } = event.kv;
-          if (key === marker && modRevision >= end) {
-            watch.close();
-            return resolve();
-          }
-          if (key.startsWith(keys.locks)) {
-            const runId = key.slice(keys.locks.length);
-            claims.set(runId, (claims.get(runId) ?? 0) + 1);
-          } else if (key.startsWith(keys.runs)) {
-            const runId = key.slice(keys.runs.length);
-            const decoded = decodeRun(event.kv);
-            if (decoded.ok) records.set(runId, [...(records.get(runId) ?? []), decoded.value]);
-          }
-        }
-      },
-      onLost: reject,
-    });
-  });
-  return { claims, records };
+export function runIds(jobs: readonly string[], dues: readonly number[]): string[] {
+  return dues.flatMap((dueMs) => jobs.map((job) => formatRunId({ job, dueMs, suffix: null })));
 }
 
 /** The firings that are planned or in flight now. */
-async function plannedRuns({ store, keys }: BenchCluster): Promise<Set<string>> {
+export async function plannedRuns({ store, keys }: BenchCluster): Promise<Set<string>> {
   const { kvs } = await listRange(store, prefixRange(keys.firings), { pageSize: 1_000, keysOnly: true });
   return new Set([...kvs.keys()].map((key) => key.slice(keys.firings.length)));
-}
-
-function judge(expected: readonly string[], history: History, planned: ReadonlySet<string>): Account {
-  const records: RunRecord[] = [];
-  const ranges = [...history.records].flatMap(([runId, all]) =>
-    all.flatMap(({ missed }) => (missed === null ? [] : [{ job: jobOf(runId), ...missed }])),
-  );
-  const found = {
-    lost: [] as string[],
-    unfinished: [] as string[],
-    missed: [] as string[],
-    doubled: [] as string[],
-    early: [] as string[],
-    failed: [] as string[],
-  };
-  for (const runId of expected) {
-    const own = history.records.get(runId) ?? [];
-    const [record] = own;
-    const dueMs = dueOf(runId);
-    if (record === undefined) {
-      const isMissed = ranges.some(
-        ({ job, from, through }) => job === jobOf(runId) && from <= dueMs && dueMs <= through,
-      );
-      found[isMissed ? 'missed' : planned.has(runId) ? 'unfinished' : 'lost'].push(runId);
-      continue;
-    }
-    records.push(record);
-    const claims = history.claims.get(runId) ?? 0;
-    if (own.length > 1 || claims > 1 || record.attempts > 1)
-      found.doubled.push(`${runId} (${claims} claims, ${own.length} records, ${record.attempts} attempts)`);
-    if (record.startedAt !== null && record.startedAt < dueMs)
-      found.early.push(`${runId} (${dueMs - record.startedAt} ms)`);
-    if (record.outcome === 'missed') found.missed.push(runId);
-    else if (record.outcome !== 'succeeded')
-      found.failed.push(`${runId} (${record.outcome}: ${record.reason})`);
-  }
-  const problems = Object.entries(found).flatMap(([kind, runs]) =>
-    runs.length === 0 ? [] : [`${runs.length} of ${expected.length} firings ${kind}: ${shorten(runs)}`],
-  );
-  return { records, problems };
-}
-
-function jobOf(runId: string): string {
-  return runId.slice(0, runId.indexOf('/'));
-}
-
-function dueOf(runId: string): number {
-  return Date.parse(runId.slice(runId.indexOf('/') + 1));
 }
 
 /** Of those that started. */
@@ -150,8 +117,4 @@ export async function costsPerFiring(
   const firings = records.filter((record) => record.worker === PROFILED_WORKER).length;
   const costs = await readCosts(profileFile, fromUs, toUs);
   return costs.map(({ place, ms }) => ({ place, ms: ms / firings }));
-}
-
-function shorten(runs: readonly string[]): string {
-  return runs.slice(0, NAMED).join(', ') + (runs.length > NAMED ? ', …' : '');
 }

@@ -3,10 +3,13 @@ import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildProcess } from 'node:child_process';
+import { leaderRecordSchema } from '../src/election/leader-record.js';
+import { workerNameOf } from '../src/election/worker-record.js';
 import { spawnGuarded } from '../src/etcd/embedded/guarded-process.js';
 import { EtcdStore } from '../src/etcd/etcd-store.js';
 import { Keys, parseRunId } from '../src/etcd/keys.js';
 import { listRange } from '../src/etcd/listing.js';
+import { decodeRecord } from '../src/etcd/record.js';
 import { prefixRange, singleKey } from '../src/etcd/store.js';
 import { put } from '../src/etcd/txn.js';
 import { WORKERS, type ScenarioContext } from './scenario.js';
@@ -21,6 +24,18 @@ const KEPT_LINES = 20;
 const TOLD_LINES = 2;
 
 export const PROFILED_WORKER = 'w-1';
+
+/** What a scenario may change about its workers. */
+export interface WorkerSetup {
+  /** Before the program. */
+  readonly nodeArgs?: readonly string[];
+  readonly env?: (name: string) => NodeJS.ProcessEnv;
+}
+
+export interface BenchWorker {
+  readonly name: string;
+  readonly pid: number;
+}
 
 interface WorkerProcess {
   readonly name: string;
@@ -37,10 +52,14 @@ export class BenchCluster {
   /** Complete once the workers have ended; null: none is taken. */
   readonly profileFile: string | null;
   readonly #context: ScenarioContext;
+  readonly #setup: WorkerSetup;
   readonly #workers: WorkerProcess[] = [];
+  /** Of the workers above, those that were killed on purpose. */
+  readonly #killed = new Set<WorkerProcess>();
 
-  private constructor(context: ScenarioContext, prefix: string) {
+  private constructor(context: ScenarioContext, prefix: string, setup: WorkerSetup) {
     this.#context = context;
+    this.#setup = setup;
     this.keys = new Keys(prefix);
     const { profileDir } = context;
     this.profileFile = profileDir === null ? null : join(profileDir, `${prefix.slice(1)}.cpuprofile`);
@@ -48,11 +67,14 @@ export class BenchCluster {
   }
 
   /** Starts the workers and waits until all are registered and one of them leads. */
-  static async start(context: ScenarioContext, prefix: string): Promise<BenchCluster> {
-    const cluster = new BenchCluster(context, prefix);
+  static async start(
+    context: ScenarioContext,
+    prefix: string,
+    setup: WorkerSetup = {},
+  ): Promise<BenchCluster> {
+    const cluster = new BenchCluster(context, prefix, setup);
     try {
-      for (let number = 1; number <= WORKERS; number += 1) cluster.#startWorker(number);
-      await cluster.#ready();
+      await cluster.complete();
       return cluster;
     } catch (error) {
       await cluster.stop();
@@ -60,8 +82,38 @@ export class BenchCluster {
     }
   }
 
+  /** Starts as many workers as are missing, and waits until all are registered and one of them leads. */
+  async complete(): Promise<void> {
+    while (this.#live.length < WORKERS) this.#startWorker(this.#workers.length + 1);
+    await this.#ready();
+  }
+
+  /** Those that were not killed. */
+  get workers(): BenchWorker[] {
+    return this.#live.map(({ name, child }) => ({ name, pid: child.pid! }));
+  }
+
   get pids(): number[] {
-    return this.#workers.map(({ child }) => child.pid!);
+    return this.workers.map(({ pid }) => pid);
+  }
+
+  /** The worker that leads; null between two terms. */
+  async leader(): Promise<BenchWorker | null> {
+    const { kvs } = await this.store.range(singleKey(this.keys.leader));
+    const record = kvs[0] && decodeRecord(leaderRecordSchema, kvs[0]);
+    return this.workers.find(({ name }) => record?.ok && record.value.name === name) ?? null;
+  }
+
+  /** SIGKILL, for the worker alone or with its watchdog first; returns the moment before the first signal (wall clock, ms). */
+  kill({ pid }: BenchWorker, watchdogPid: number | null = null): number {
+    const worker = this.#live.find(({ child }) => child.pid === pid)!;
+    this.#killed.add(worker);
+    // Frozen, it cannot start another watchdog, nor can its watchdog act, before both are gone.
+    if (watchdogPid !== null) for (const one of [watchdogPid, pid]) process.kill(one, 'SIGSTOP');
+    const atMs = performance.timeOrigin + performance.now();
+    if (watchdogPid !== null) process.kill(watchdogPid, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
+    return atMs;
   }
 
   /** The etcd revision now. */
@@ -69,10 +121,17 @@ export class BenchCluster {
     return (await this.store.range(singleKey(this.keys.leader))).revision;
   }
 
-  /** Puts `count` jobs that run `/bin/true` on `schedule`; returns their names. */
-  async putJobs(count: number, schedule: string): Promise<string[]> {
-    const names = Array.from({ length: count }, (_, index) => `job-${String(index).padStart(5, '0')}`);
-    const definition = JSON.stringify({ schedule, command: ['/bin/true'], overlap: 'allow' });
+  /**
+   * Puts `count` jobs `<label>-<number>` that run `/bin/true` on `schedule`, or what `more` says; returns their names.
+   */
+  async putJobs(
+    count: number,
+    schedule: string,
+    more: Readonly<Record<string, unknown>> = {},
+    label = 'job',
+  ): Promise<string[]> {
+    const names = Array.from({ length: count }, (_, index) => `${label}-${String(index).padStart(5, '0')}`);
+    const definition = JSON.stringify({ schedule, command: ['/bin/true'], overlap: 'allow', ...more });
     for (let from = 0; from < count; from += JOBS_PER_TXN) {
       const success = names
         .slice(from, from + JOBS_PER_TXN)
@@ -140,6 +199,7 @@ export class BenchCluster {
       process.execPath,
       [
         ...profile,
+        ...(this.#setup.nodeArgs ?? []),
         program,
         'worker',
         '--name',
@@ -151,7 +211,7 @@ export class BenchCluster {
         'warn',
       ],
       // In a folder without a configuration file.
-      { env: ownEnvironment(), cwd: etcd.dataDir, stopWhenOrphaned: true },
+      { env: { ...ownEnvironment(), ...this.#setup.env?.(name) }, cwd: etcd.dataDir, stopWhenOrphaned: true },
     );
     const lines: string[] = [];
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -166,18 +226,21 @@ export class BenchCluster {
     child.on('error', (error) => lines.push(error.message));
   }
 
+  get #live(): WorkerProcess[] {
+    return this.#workers.filter((worker) => !this.#killed.has(worker));
+  }
+
   async #ready(): Promise<void> {
     const giveUpAt = performance.now() + READY_WITHIN_MS;
     for (;;) {
-      const dead = this.#workers.find(({ child }) => child.exitCode !== null || child.signalCode !== null);
+      const dead = this.#live.find(({ child }) => child.exitCode !== null || child.signalCode !== null);
       if (dead) throw new Error(`worker ${dead.name} ended at its start:\n${dead.lines.join('\n')}`);
-      const workers = await this.store.range(prefixRange(this.keys.workers), { countOnly: true });
-      const leader = await this.store.range(singleKey(this.keys.leader), { countOnly: true });
-      if (workers.count === WORKERS && leader.count === 1) return;
+      const { kvs } = await this.store.range(prefixRange(this.keys.workers));
+      const registered = new Set(kvs.map((kv) => workerNameOf(kv.key.slice(this.keys.workers.length))));
+      const ready = this.#live.filter(({ name }) => registered.has(name)).length;
+      if (ready === WORKERS && (await this.leader()) !== null) return;
       if (performance.now() > giveUpAt) {
-        throw new Error(
-          `${workers.count} of ${WORKERS} workers registered in time\n${this.complaints().join('\n')}`,
-        );
+        throw new Error(`${ready} of ${WORKERS} workers registered in time\n${this.complaints().join('\n')}`);
       }
       await sleep(POLL_MS);
     }

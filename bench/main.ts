@@ -19,17 +19,19 @@ import type { Figures, Scenario } from './scenario.js';
 import { drainBurst } from './scenarios/drain-burst.js';
 import { etcdCeiling } from './scenarios/etcd-ceiling.js';
 import { everySecondCommand } from './scenarios/every-second-command.js';
+import { memory } from './scenarios/memory.js';
 
 interface BenchOptions {
   only?: string[];
   runs: number;
+  minutes: number;
   json?: string;
   program: string;
   cpuProf?: string;
 }
 
 /** The ceiling comes last: it leaves the largest database behind. */
-const SCENARIOS: readonly Scenario[] = [everySecondCommand, drainBurst, etcdCeiling];
+const SCENARIOS: readonly Scenario[] = [everySecondCommand, drainBurst, memory, etcdCeiling];
 /** Writes to etcd of one firing that is due now: lock and firing put by the claim; both deleted and a record put by its end. */
 const WRITES_PER_FIRING = 5;
 const PUTS_PER_TXN = 100;
@@ -40,6 +42,12 @@ const program = new Command('npm run bench --')
   .description('Measure etcron on this machine: a real etcd, three worker processes, real commands.')
   .option('--only <scenario>', `${SCENARIOS.map(({ name }) => name).join(', ')}; repeatable`, scenarioFlag)
   .option('--runs <number>', 'how often to measure everything', integerFlag(1, 100), 3)
+  .option(
+    '--minutes <number>',
+    'how long memory lasts, which runs only when it is named',
+    integerFlag(1, 10_000),
+    30,
+  )
   .option('--json <file>', 'write all figures of all runs to a file')
   .option(
     '--program <file>',
@@ -68,7 +76,9 @@ function scenarioFlag(text: string, before?: readonly string[]): string[] {
 }
 
 async function bench(options: BenchOptions): Promise<number> {
-  const scenarios = SCENARIOS.filter(({ name }) => options.only?.includes(name) ?? true);
+  const scenarios = SCENARIOS.filter(
+    ({ name, onlyWhenNamed }) => options.only?.includes(name) ?? onlyWhenNamed !== true,
+  );
   const binary = await findEtcd({ onProgress: say });
   const results: { scenario: Scenario; runs: Figures[] }[] = scenarios.map((scenario) => ({
     scenario,
@@ -106,7 +116,8 @@ async function runOnce(
     spawners = await BareSpawners.start();
     for (const scenario of scenarios) {
       say(`${scenario.name}: ${scenario.title}`);
-      const context = { etcd, spawners, program: resolve(options.program), profileDir, say };
+      const { minutes } = options;
+      const context = { etcd, spawners, program: resolve(options.program), profileDir, minutes, say };
       const result = await scenario.run(context);
       figures.push(result.figures);
       if (result.costs) say(renderCosts(result.costs));

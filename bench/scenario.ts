@@ -10,6 +10,8 @@ export interface ScenarioContext {
   readonly program: string;
   /** Where the first worker leaves a CPU profile; null: none is taken. */
   readonly profileDir: string | null;
+  /** For scenarios that are as long as one likes. */
+  readonly minutes: number;
   readonly say: (line: string) => void;
 }
 
@@ -37,6 +39,8 @@ export interface Scenario {
   readonly name: string;
   readonly title: string;
   readonly measures: readonly Measure[];
+  /** It takes too long to be part of everything. */
+  readonly onlyWhenNamed?: boolean;
   run(context: ScenarioContext): Promise<ScenarioResult>;
 }
 

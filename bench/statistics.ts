@@ -18,3 +18,21 @@ export function spread(name: string, valuesMs: readonly number[]): Record<string
     [`${name}MaxMs`]: percentile(valuesMs, 1),
   };
 }
+
+export interface Line {
+  /** The value at 0. */
+  readonly intercept: number;
+  /** Change of the value per 1 of x. */
+  readonly slope: number;
+}
+
+/** The straight line with the least squares of distances, through (x, y) points; NaN when all x are the same. */
+export function fitLine(points: readonly (readonly [x: number, y: number])[]): Line {
+  const count = points.length;
+  const meanX = points.reduce((sum, [x]) => sum + x, 0) / count;
+  const meanY = points.reduce((sum, [, y]) => sum + y, 0) / count;
+  const covariance = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0);
+  const variance = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
+  const slope = variance === 0 ? NaN : covariance / variance;
+  return { slope, intercept: meanY - slope * meanX };
+}

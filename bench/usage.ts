@@ -1,5 +1,6 @@
 /** What a stretch of time cost: CPU of workers, of their commands and of etcd; etcd's proposals and fsyncs. */
 import { readFile } from 'node:fs/promises';
+import { residentMiB } from './memory.js';
 import type { Figures, Measure } from './scenario.js';
 
 /** Linux reports CPU times to programs in hundredths of a second, whatever the kernel's own tick is. */
@@ -88,12 +89,6 @@ async function processTimes(pid: number): Promise<{ ownMs: number; childrenMs: n
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [user, system, childUser, childSystem] = fields.slice(11, 15).map((ticks) => Number(ticks));
   return { ownMs: (user! + system!) * MS_PER_TICK, childrenMs: (childUser! + childSystem!) * MS_PER_TICK };
-}
-
-/** NaN where there is no `/proc`, or no such process. */
-async function residentMiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? NaN) / 1024;
 }
 
 async function machineTimes(): Promise<{ busyMs: number | null; totalMs: number | null }> {
