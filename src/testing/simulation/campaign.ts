@@ -61,6 +61,7 @@ function runProcess(campaign: Campaign, queue: SeedQueue): Promise<boolean> {
     /** Given to the process and not reported; the first one is under way. */
     let open: number[] = [];
     let reason: string | null = null;
+    let isOver = false;
     let silence: NodeJS.Timeout | undefined;
     const listen = (): void => {
       clearTimeout(silence);
@@ -83,8 +84,9 @@ function runProcess(campaign: Campaign, queue: SeedQueue): Promise<boolean> {
       if (open.length === 0) assign();
     });
     const over = (how: string): void => {
+      if (isOver) return;
+      isOver = true;
       clearTimeout(silence);
-      child.removeAllListeners('exit').removeAllListeners('message');
       const [present, ...rest] = open;
       if (present !== undefined) onLost({ first: present, last: present }, reason ?? how);
       queue.giveBack(rest);
