@@ -46,6 +46,7 @@ const unauthorized: Omit<Failure, 'reason'> = { ...refused, code: 'ETCRON_ETCD_A
 /** By etcd's own texts, the first that is contained in the message. Statuses alone are too coarse. */
 const BY_TEXT: readonly (readonly [string, Omit<Failure, 'reason'>])[] = [
   ['required revision has been compacted', { ...refused, details: { compacted: true } }],
+  ['Received message larger than max', { ...refused, notApplied: false, details: { tooLarge: true } }],
   ['requested lease not found', { ...refused, code: 'ETCRON_LEASE_LOST' }],
   [
     'database space exceeded',

@@ -9,7 +9,8 @@
  * an outcome is looked for, of what has to be looked at.
  */
 import { duePart, parseRunId, type FiringId, type Keys } from '../etcd/keys.js';
-import { singleKey, type KeyValue, type Store } from '../etcd/store.js';
+import { isTooLarge, readPage } from '../etcd/listing.js';
+import { singleKey, type KeyValue, type OperationResult, type Store } from '../etcd/store.js';
 import { get } from '../etcd/txn.js';
 import { decodeRun, type Outcome, type RunRecord } from './run-record.js';
 
@@ -78,7 +79,15 @@ function matches({ record }: RunEntry, outcomes: readonly Outcome[] | undefined)
 
 /** One for each id, null where the record has been pruned meanwhile. */
 async function readRuns(store: Store, keys: Keys, ids: readonly FiringId[]): Promise<(RunEntry | null)[]> {
-  const { results } = await store.txn({ compare: [], success: ids.map((id) => get(keys.run(id))) });
+  let results: readonly OperationResult[];
+  try {
+    ({ results } = await store.txn({ compare: [], success: ids.map((id) => get(keys.run(id))) }));
+  } catch (error) {
+    if (!isTooLarge(error) || ids.length === 1) throw error;
+    const half = Math.ceil(ids.length / 2);
+    const [first, second] = [ids.slice(0, half), ids.slice(half)];
+    return [...(await readRuns(store, keys, first)), ...(await readRuns(store, keys, second))];
+  }
   return ids.map((id, index) => {
     const result = results[index];
     const kv = result?.type === 'get' ? result.kvs[0] : undefined;
@@ -110,7 +119,7 @@ async function newest(
   let start = keys.runs;
   const end = successor(keys.runs);
   for (;;) {
-    const page = await store.range({ start, end }, { limit: PAGE_SIZE, keysOnly: true });
+    const page = await readPage(store, { start, end }, { limit: PAGE_SIZE, keysOnly: true });
     for (const kv of page.kvs) found.add(kv);
     const last = page.kvs.at(-1);
     if (!page.more || !last) return found.finish();
@@ -126,7 +135,8 @@ async function newest(
 async function readJob(store: Store, found: Newest, job: string, start: string): Promise<void> {
   const end = found.endFor(job);
   if (start >= end) return;
-  const page = await store.range({ start, end }, { limit: found.limit, descending: true, keysOnly: true });
+  const options = { limit: found.limit, descending: true, keysOnly: true };
+  const page = await readPage(store, { start, end }, options);
   for (const kv of page.kvs) found.add(kv);
   if (page.more) found.more = true;
 }

@@ -1,5 +1,6 @@
 /** Which due times of a job already have their terminal record. Read only when something overdue has to be judged. */
 import { duePart, parseRunId, type Keys } from '../etcd/keys.js';
+import { readPage } from '../etcd/listing.js';
 import type { Store } from '../etcd/store.js';
 import { decodeRun } from '../history/run-record.js';
 
@@ -22,7 +23,7 @@ export async function readCoverage(
   // A `missed` record is filed under its last due time, so those that reach into the range are found in it or behind it.
   let start = `${base.start}${duePart({ job, dueMs: fromMs, suffix: null })}`;
   for (;;) {
-    const page = await store.range({ start, end: base.end }, { limit: PAGE });
+    const page = await readPage(store, { start, end: base.end }, { limit: PAGE });
     for (const kv of page.kvs) {
       const id = parseRunId(kv.key.slice(keys.runs.length));
       if (id === null || id.suffix !== null) continue;

@@ -11,6 +11,7 @@
 import { sleep, type Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { firingFacts, parseRunId, type Keys } from '../etcd/keys.js';
+import { readPage } from '../etcd/listing.js';
 import type { KeyValue, Store } from '../etcd/store.js';
 import { absent, del, modifiedAt, put } from '../etcd/txn.js';
 import { emptyRecord, encodeRun } from '../history/run-record.js';
@@ -141,7 +142,8 @@ export class Housekeeping {
   async #prunePage(): Promise<void> {
     const { store, keys, options } = this.#context;
     const end = `${keys.runs.slice(0, -1)}0`;
-    const page = await store.range(
+    const page = await readPage(
+      store,
       { start: this.#position, end },
       { limit: options.pageSize, keysOnly: true },
     );
