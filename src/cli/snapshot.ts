@@ -28,13 +28,16 @@ const PAGE_SIZE = 1_000;
 /** The revision can be compacted between the two ranges. */
 const MAX_TRIES = 5;
 
-/** Rejects with a `StoreError`. Values that etcron did not write are left out, but for jobs, which say what is wrong. */
+/**
+ * Rejects with a `StoreError`. Values that etcron did not write are left out, but for jobs, which say what is wrong; so are
+ * workers and a leader without a lease, which no death would ever remove.
+ */
 export async function takeSnapshot({ store, keys }: Cluster): Promise<Snapshot> {
   for (let tries = 1; ; tries += 1) {
     const { revision, kvs } = await listRange(store, keys.mirrored, { pageSize: PAGE_SIZE });
     try {
-      const workers = await store.range(keys.mirroredWorkers, { revision });
-      return decode(keys, revision, [...kvs.values(), ...workers.kvs]);
+      const workers = await listRange(store, keys.mirroredWorkers, { pageSize: PAGE_SIZE, revision });
+      return decode(keys, revision, [...kvs.values(), ...workers.kvs.values()]);
     } catch (error) {
       const compacted = error instanceof StoreError && error.details.compacted === true;
       if (!compacted || tries === MAX_TRIES) throw error;
@@ -57,9 +60,9 @@ function decode(keys: Keys, revision: number, kvs: readonly KeyValue[]): Snapsho
       const entry = firingEntry(keys, kv);
       if (entry) firings.push(entry);
     } else if (key.startsWith(keys.workers)) {
-      const value = valueOf(workerRecordSchema, kv);
+      const value = kv.leaseId === null ? null : valueOf(workerRecordSchema, kv);
       if (value) workers.push({ nodeId: key.slice(keys.workers.length), ...revisions(kv), value });
-    } else if (key === keys.leader) leader = valueOf(leaderRecordSchema, kv);
+    } else if (key === keys.leader) leader = kv.leaseId === null ? null : valueOf(leaderRecordSchema, kv);
     else if (key === keys.cursor) cursor = valueOf(cursorRecordSchema, kv);
   }
   return { revision, jobs, firings, workers, leader, cursor };

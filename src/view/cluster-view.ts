@@ -168,9 +168,17 @@ export class ClusterView {
   #applyWorker(key: string, kv: KeyValue | null, batch: Batch): void {
     const nodeId = key.slice(this.keys.workers.length);
     if (!batch.workers.has(nodeId)) batch.workers.set(nodeId, this.workers.get(nodeId));
-    const decoded = this.#decode(key, kv, workerRecordSchema);
+    const decoded = this.#decodeWorker(key, kv);
     if (decoded) this.workers.set(nodeId, { nodeId, ...decoded });
     else this.workers.delete(nodeId);
+  }
+
+  /** A worker without a lease would never go away, and be counted on, and have its clock believed, for ever. */
+  #decodeWorker(key: string, kv: KeyValue | null): Entry<WorkerRecord> | null {
+    const decoded = this.#decode(key, kv, workerRecordSchema);
+    if (decoded === null || kv?.leaseId !== null) return decoded;
+    this.#onProblem({ key, problem: 'has no lease: no worker wrote it' });
+    return null;
   }
 
   #applyKill(key: string, kv: KeyValue | null, batch: Batch): void {
@@ -179,7 +187,10 @@ export class ClusterView {
     if (decoded && parseRunId(runId)) {
       this.kills.set(runId, decoded);
       batch.kills.push(runId);
-    } else this.kills.delete(runId);
+    } else {
+      this.kills.delete(runId);
+      if (decoded) this.#onProblem({ key, problem: 'not a run id' });
+    }
   }
 
   #decode<S extends z.ZodType>(key: string, kv: KeyValue | null, schema: S): Entry<z.output<S>> | null {

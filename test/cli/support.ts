@@ -89,12 +89,12 @@ export class TestCli {
       ...{ state: 'active', capacity: 4, labels: {}, startedAt: T0 - 60_000 },
       ...{ clock: null, skewed: false, ...record },
     };
-    this.#put(keys.worker(nodeId), encodeRecord(workerRecordSchema, worker));
+    this.#put(keys.worker(nodeId), encodeRecord(workerRecordSchema, worker), this.#lease());
   }
 
   putLeader(nodeId: string): void {
     const record = { nodeId, name: nodeId.replace(/-[^-]*$/, ''), since: T0 - 30_000 };
-    this.#put(keys.leader, encodeRecord(leaderRecordSchema, record));
+    this.#put(keys.leader, encodeRecord(leaderRecordSchema, record), this.#lease());
   }
 
   /** Answers each firing that is put (once per run) as a worker would; called after the command's own turn. */
@@ -110,8 +110,13 @@ export class TestCli {
     });
   }
 
-  #put(key: string, value: string): void {
-    this.etcd.txn({ compare: [], success: [put(key, value)] });
+  /** Of a session that outlasts the test. */
+  #lease(): string {
+    return this.etcd.leaseGrant(24 * 3_600_000).leaseId;
+  }
+
+  #put(key: string, value: string, leaseId?: string): void {
+    this.etcd.txn({ compare: [], success: [put(key, value, leaseId)] });
   }
 
   /** Watches deliver by timers of the clock; commands load their modules in turns of the real event loop. */

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Keys } from '../../src/etcd/keys.js';
+import { workerRecordSchema } from '../../src/election/worker-record.js';
 import { Mirror } from '../../src/etcd/mirror.js';
+import { encodeRecord } from '../../src/etcd/record.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { MemoryEtcd } from '../../src/testing/memory-etcd.js';
@@ -89,6 +91,21 @@ describe('ClusterView', () => {
         `${keys.workers}n1`,
       ].sort(),
     );
+  });
+
+  it('counts on no worker that no lease would ever take away', async () => {
+    const worker = encodeRecord(workerRecordSchema, {
+      ...{ name: 'w', host: 'h', pid: 1, version: '0', state: 'active', capacity: 1 },
+      ...{ labels: {}, startedAt: 0, clock: null, skewed: false },
+    });
+    const { leaseId } = etcd.leaseGrant(60_000);
+    const key = keys.worker('w-aaaaaa');
+    etcd.txn({ compare: [], success: [{ type: 'put', key, value: worker, leaseId }] });
+    await clock.settle();
+    expect([...view.workers.keys()]).toEqual(['w-aaaaaa']);
+    await write([key, worker]);
+    expect(view.workers.size).toBe(0);
+    expect(problems).toEqual([{ key, problem: 'has no lease: no worker wrote it' }]);
   });
 
   it('says that a broken job is there, and why it has no schedule', async () => {

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { formatRunId } from '../../etcd/keys.js';
+import { listRange } from '../../etcd/listing.js';
 import { prefixRange, type KeyValue } from '../../etcd/store.js';
 import { listRuns, type RunEntry } from '../../history/history.js';
 import {
@@ -47,11 +48,13 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
   const { store, keys } = cluster;
   const entry = await findJob(cluster, name);
   const [firings, workers, runs] = await Promise.all([
-    store.range(keys.firingsOf(name)),
+    listRange(store, keys.firingsOf(name), { pageSize: 1_000 }),
     store.range(prefixRange(keys.workers), { keysOnly: true }),
     listRuns(store, keys, { job: name, limit: RUN_COUNT }),
   ]);
-  const live = new Set(workers.kvs.map(({ key }) => key.slice(keys.workers.length)));
+  const live = new Set(
+    workers.kvs.filter(({ leaseId }) => leaseId !== null).map(({ key }) => key.slice(keys.workers.length)),
+  );
   const nowMs = context.clock.now();
   const parsed = parseJobValue(name, entry.kv.value);
   const { job } = entry;
@@ -60,7 +63,7 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
     definition: parsed.ok ? parsed.definition : null,
     next:
       job === null || job.paused ? [] : preview(parseSchedule(job.schedule, job.timezone), nowMs, NEXT_COUNT),
-    firings: firings.kvs.flatMap((kv: KeyValue) => {
+    firings: [...firings.kvs.values()].flatMap((kv: KeyValue) => {
       const firing = firingEntry(keys, kv);
       return firing ? [{ ...firing, state: firingState(firing, live, nowMs) }] : [];
     }),

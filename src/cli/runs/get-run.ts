@@ -69,7 +69,9 @@ async function readInFlight(
   const firing = firingKv ? firingEntry(keys, firingKv) : null;
   if (!firing) return null;
   const workers = await store.range(prefixRange(keys.workers), { keysOnly: true });
-  const live = new Set(workers.kvs.map(({ key }) => key.slice(keys.workers.length)));
+  const live = new Set(
+    workers.kvs.filter(({ leaseId }) => leaseId !== null).map(({ key }) => key.slice(keys.workers.length)),
+  );
   return {
     firing,
     state: firingState(firing, live, context.clock.now()),

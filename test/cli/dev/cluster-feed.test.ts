@@ -40,7 +40,8 @@ function setup() {
         ...{ name, host: 'h', pid: 1, version: '0', state, capacity: 1, labels: {}, startedAt: 0 },
         ...{ clock: null, skewed: false },
       };
-      return write(put(keys.worker(nodeId), encodeRecord(workerRecordSchema, facts)));
+      const { leaseId } = server.leaseGrant(24 * 3_600_000);
+      return write(put(keys.worker(nodeId), encodeRecord(workerRecordSchema, facts), leaseId));
     },
     leader: (nodeId: string, name: string) =>
       write(put(keys.leader, encodeRecord(leaderRecordSchema, { nodeId, name, since: 0 }))),
