@@ -34,6 +34,7 @@ import { broken, judge, toStoreError, type Failure } from './errors.js';
 import { encodeKey } from './key-text.js';
 import { StoreError } from './store-error.js';
 import type { KeyRange, Watch, WatchEvent, WatchListener } from './store.js';
+import { WatchResponses } from './watch-responses.js';
 
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 2_000;
@@ -52,7 +53,7 @@ export class WatchStream implements Watch {
   private stream: Stream | null = null;
   /** Of the open stream, or of the pause before the next. */
   private timer: Timer | null = null;
-  private fragments: WatchEvent[] = [];
+  private readonly responses: WatchResponses;
   private failures = 0;
   private refusals = 0;
   private connected: boolean | null = null;
@@ -61,11 +62,12 @@ export class WatchStream implements Watch {
   constructor(
     private readonly endpoints: Endpoints,
     private readonly range: KeyRange,
-    private nextRevision: number,
+    nextRevision: number,
     private readonly listener: WatchListener,
     private readonly deadlineMs: number,
     private readonly onClosed: () => void,
   ) {
+    this.responses = new WatchResponses(nextRevision);
     void this.open();
   }
 
@@ -98,7 +100,7 @@ export class WatchStream implements Watch {
         return;
       }
       this.stream = stream;
-      this.fragments = [];
+      this.responses.streamBegins();
       const current = (): boolean => this.stream === stream;
       stream.on('data', (response: IWatchResponse) => {
         if (!current()) return;
@@ -115,8 +117,8 @@ export class WatchStream implements Watch {
         create_request: {
           key: encodeKey(this.range.start),
           range_end: encodeKey(this.range.end),
-          // One less than needed (0 would mean "from now on"); what has been handed over is dropped in `take`.
-          start_revision: Math.max(1, this.nextRevision - 1),
+          // One less than needed (0 would mean "from now on"); what has been handed over is dropped.
+          start_revision: Math.max(1, this.responses.nextRevision - 1),
           progress_notify: true,
           fragment: true,
         },
@@ -146,7 +148,7 @@ export class WatchStream implements Watch {
 
   private cancelled(response: IWatchResponse, endpoint: Endpoint, forgetToken: ForgetToken): void {
     const compactRevision = Number(response.compact_revision);
-    if (compactRevision > 0) return this.lose(compacted(this.nextRevision, compactRevision));
+    if (compactRevision > 0) return this.lose(compacted(this.responses.nextRevision, compactRevision));
     const reason = response.cancel_reason;
     const failure = reason === '' ? broken('etcd cancelled the watch') : judge(new Error(reason));
     if (failure.transient || failure.code === 'ETCRON_ETCD_AUTH')
@@ -154,20 +156,13 @@ export class WatchStream implements Watch {
     else this.lose(toStoreError(FACTS, failure, [[endpoint.address, failure.reason]]));
   }
 
-  /** The events of a response that are complete and new; moves `nextRevision` past them. */
   private take(response: IWatchResponse): WatchEvent[] {
-    if (response.events.length === 0 && this.fragments.length === 0) {
-      if (String(response.watch_id) === NO_WATCH) return [];
-      this.nextRevision = Math.max(this.nextRevision, toSafeNumber(response.header.revision) + 1);
+    if (response.events.length === 0 && this.responses.isEmpty) {
+      if (String(response.watch_id) !== NO_WATCH)
+        this.responses.completeThrough(toSafeNumber(response.header.revision));
       return [];
     }
-    this.fragments.push(...response.events.map(toWatchEvent));
-    if (response.fragment) return [];
-    const events = this.fragments.filter((event) => revisionOf(event) >= this.nextRevision);
-    this.fragments = [];
-    const last = events.at(-1);
-    if (last) this.nextRevision = revisionOf(last) + 1;
-    return events;
+    return this.responses.take(response.events.map(toWatchEvent), response.fragment);
   }
 
   /** Starts the wait for the next message. */
@@ -221,10 +216,6 @@ export class WatchStream implements Watch {
     this.stream = null;
     stream?.cancel();
   }
-}
-
-function revisionOf(event: WatchEvent): number {
-  return event.type === 'put' ? event.kv.modRevision : event.modRevision;
 }
 
 function compacted(nextRevision: number, compactRevision: number): StoreError {

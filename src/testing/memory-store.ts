@@ -20,7 +20,7 @@ import type {
   WatchListener,
 } from '../etcd/store.js';
 import type { MemoryEtcd } from './memory-etcd.js';
-import { MemoryWatch } from './memory-watch.js';
+import { MemoryWatch, type Wire } from './memory-watch.js';
 import { timedOut, unreachable } from './refusals.js';
 
 export const DEFAULT_DEADLINE_MS = 5000;
@@ -50,6 +50,8 @@ export interface MemoryStoreOptions {
   intercept?: Intercept;
   /** How long watch events are under way, asked per delivery, in ms; default 0. Their order never changes. */
   watchDelayMs?: () => number;
+  /** How watch events come over the wire, asked per delivery; default plain. What the listener hears is the same. */
+  wire?: () => Wire;
   /** How long after a cut this client's watches learn of it, in ms of its clock; default 0. */
   noticeMs?: number;
 }
@@ -121,6 +123,7 @@ export class MemoryStore implements Store {
     const watch: MemoryWatch = new MemoryWatch(this.server, range, fromRevision, listener, {
       clock: this.clock,
       delayMs: this.options.watchDelayMs ?? (() => 0),
+      wire: this.options.wire ?? (() => 'plain'),
       onEnd: () => void this.watches.delete(watch),
     });
     this.watches.add(watch);

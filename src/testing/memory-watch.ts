@@ -9,20 +9,29 @@
  * Calls to the listener are always made from a turn of their own, never inside the call that caused the event. As in
  * etcd the resume point knows nothing of revisions without events in the range, so a quiet watch that loses its
  * connection may come back as lost although it missed nothing.
+ *
+ * What the server sends comes in responses, which the client turns into events by the same code as on a real connection:
+ * `wire` makes one come again, as after a stream that was opened anew, or in pieces.
  */
 import type { Clock, Timer } from '../clock.js';
 import type { KeyRange, Watch, WatchEvent, WatchListener } from '../etcd/store.js';
 import type { Change, MemoryEtcd } from './memory-etcd.js';
+import { WatchResponses, revisionOf } from '../etcd/watch-responses.js';
 import { compacted, unreachable } from './refusals.js';
 import { covers } from './txn-rules.js';
 
 /** etcd's `watchBatchMaxRevs`. */
 export const CATCH_UP_REVISIONS = 1000;
 
+/** How a batch comes over the wire: in one response, behind what came before it once more, or in as many as possible. */
+export type Wire = 'plain' | 'repeated' | 'in pieces';
+
 export interface MemoryWatchOptions {
   readonly clock: Clock;
   /** How long the next delivery is under way, in ms of the server's clock. */
   readonly delayMs: () => number;
+  /** Asked per delivery. */
+  readonly wire: () => Wire;
   readonly onEnd: () => void;
 }
 
@@ -30,7 +39,9 @@ export class MemoryWatch implements Watch {
   private state: 'disconnected' | 'catching-up' | 'synced' | 'over' = 'disconnected';
   /** What the listener was last told about the connection; null before the first time. */
   private toldConnected: boolean | null = null;
-  private resumeRevision: number;
+  private readonly responses: WatchResponses;
+  /** What came last, for coming again. */
+  private sent: readonly WatchEvent[] = [];
   /** The next revision to read while catching up. */
   private cursor = 0;
   private queue: WatchEvent[] = [];
@@ -45,7 +56,7 @@ export class MemoryWatch implements Watch {
     private readonly listener: WatchListener,
     private readonly options: MemoryWatchOptions,
   ) {
-    this.resumeRevision = fromRevision > 0 ? fromRevision : server.revision + 1;
+    this.responses = new WatchResponses(fromRevision > 0 ? fromRevision : server.revision + 1);
     this.stopObserving = server.observe((change) => this.receive(change));
   }
 
@@ -54,7 +65,8 @@ export class MemoryWatch implements Watch {
     if (this.state !== 'disconnected') return;
     this.notice?.cancel();
     this.state = 'catching-up';
-    this.cursor = this.resumeRevision;
+    this.responses.streamBegins();
+    this.cursor = this.responses.nextRevision;
     this.deliverSoon();
   }
 
@@ -81,7 +93,7 @@ export class MemoryWatch implements Watch {
   }
 
   private receive(change: Change): void {
-    if (this.state !== 'synced' || change.revision < this.resumeRevision) return;
+    if (this.state !== 'synced' || change.revision < this.responses.nextRevision) return;
     this.enqueue(change);
     if (this.queue.length > 0) this.deliverSoon();
   }
@@ -106,12 +118,24 @@ export class MemoryWatch implements Watch {
     if (this.state === 'catching-up') this.catchUp();
     const events = this.queue;
     this.queue = [];
-    const last = events.at(-1);
-    if (last !== undefined) {
-      this.resumeRevision = (last.type === 'put' ? last.kv.modRevision : last.modRevision) + 1;
-      this.listener.onEvents(events);
-    }
+    if (events.length > 0) this.send(events, this.options.wire());
     if (this.state === 'catching-up') this.deliverSoon();
+  }
+
+  private send(events: readonly WatchEvent[], wire: Wire): void {
+    if (wire === 'repeated') this.hear(this.sent, false);
+    this.sent = events;
+    if (wire !== 'in pieces') return this.hear(events, false);
+    for (const [index, event] of events.entries()) {
+      const next = events[index + 1];
+      this.hear([event], next !== undefined && revisionOf(next) === revisionOf(event));
+    }
+  }
+
+  private hear(response: readonly WatchEvent[], isFragment: boolean): void {
+    const events = this.responses.take(response, isFragment);
+    // The listener may have closed the watch.
+    if (events.length > 0 && this.state !== 'over') this.listener.onEvents(events);
   }
 
   private catchUp(): void {

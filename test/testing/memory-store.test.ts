@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Store } from '../../src/etcd/store.js';
 import { prefixRange, singleKey, type Txn } from '../../src/etcd/store.js';
 import { StoreError } from '../../src/etcd/store-error.js';
+import { revisionOf } from '../../src/etcd/watch-responses.js';
 import { sleep } from '../../src/clock.js';
 import { createRandom } from '../../src/random.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
@@ -390,6 +391,31 @@ describe('watch events', () => {
     expect(recorded.batches.length).toBeGreaterThan(5);
     expect(recorded.batches.every((batch) => batch.length % 2 === 0)).toBe(true);
   });
+
+  it.each(['repeated', 'in pieces'] as const)(
+    'that come %s over the wire are heard once and whole, also after a cut',
+    async (wire) => {
+      const { clock, server, store } = setup();
+      const client = server.connect({ name: 'b', wire: () => wire });
+      const watch = new RecordedWatch(client, everything, 1);
+      for (const round of [1, 2, 3]) {
+        for (const key of ['x', 'y', 'x']) await store.txn(put(`${key}${round}`));
+        await store.txn({
+          compare: [],
+          success: ['p', 'q', 'r'].map((key) => ({ type: 'put', key, value: String(round) })),
+        });
+        await clock.advance(1);
+        client.partition(round === 1);
+      }
+      const whole = server.changes.flatMap(({ revision, events }) => events.map(() => revision));
+      expect(watch.events.map(revisionOf)).toEqual(whole);
+      for (const batch of watch.batches) {
+        const first = whole.indexOf(revisionOf(batch[0]!));
+        const end = whole.lastIndexOf(revisionOf(batch.at(-1)!)) + 1;
+        expect(batch).toHaveLength(end - first);
+      }
+    },
+  );
 
   it('come in several calls when there is a long past to catch up with', async () => {
     const { clock, server, store } = setup();
