@@ -110,7 +110,7 @@ export class BenchCluster {
     this.#killed.add(worker);
     // Frozen, it cannot start another watchdog, nor can its watchdog act, before both are gone.
     if (watchdogPid !== null) for (const one of [watchdogPid, pid]) process.kill(one, 'SIGSTOP');
-    const atMs = performance.timeOrigin + performance.now();
+    const atMs = Date.now();
     if (watchdogPid !== null) process.kill(watchdogPid, 'SIGKILL');
     process.kill(pid, 'SIGKILL');
     return atMs;

@@ -19,7 +19,9 @@ import type { Figures, Scenario } from './scenario.js';
 import { drainBurst } from './scenarios/drain-burst.js';
 import { etcdCeiling } from './scenarios/etcd-ceiling.js';
 import { everySecondCommand } from './scenarios/every-second-command.js';
+import { leaderKill } from './scenarios/leader-kill.js';
 import { memory } from './scenarios/memory.js';
+import { workerKill } from './scenarios/worker-kill.js';
 
 interface BenchOptions {
   only?: string[];
@@ -31,7 +33,14 @@ interface BenchOptions {
 }
 
 /** The ceiling comes last: it leaves the largest database behind. */
-const SCENARIOS: readonly Scenario[] = [everySecondCommand, drainBurst, memory, etcdCeiling];
+const SCENARIOS: readonly Scenario[] = [
+  everySecondCommand,
+  drainBurst,
+  workerKill,
+  leaderKill,
+  memory,
+  etcdCeiling,
+];
 /** Writes to etcd of one firing that is due now: lock and firing put by the claim; both deleted and a record put by its end. */
 const WRITES_PER_FIRING = 5;
 const PUTS_PER_TXN = 100;

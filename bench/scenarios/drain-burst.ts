@@ -5,6 +5,7 @@ import { NODE_DEFAULTS } from '../../src/node/options.js';
 import { prefixRange, type Watch } from '../../src/etcd/store.js';
 import { profileTimeUs } from '../cpu-profile.js';
 import { spreadMeasures, type Scenario } from '../scenario.js';
+import { onlyAt } from '../schedules.js';
 import { spread } from '../statistics.js';
 import { beginUsage, USAGE_MEASURES } from '../usage.js';
 
@@ -68,12 +69,6 @@ export const drainBurst: Scenario = {
     }
   },
 };
-
-/** Six cron fields for this one second (of each year). */
-function onlyAt(due: Date): string {
-  const date = `${due.getUTCHours()} ${due.getUTCDate()} ${due.getUTCMonth() + 1}`;
-  return `${due.getUTCSeconds()} ${due.getUTCMinutes()} ${date} *`;
-}
 
 /** How long after `dueMs` the last record had been committed, seen from here; NaN when that took too long. */
 async function allRecorded(cluster: BenchCluster, fromRevision: number, dueMs: number): Promise<number> {

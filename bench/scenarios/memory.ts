@@ -14,6 +14,7 @@ import { latenessesMs, LiveLedger, plannedRuns, runIds } from '../accounting.js'
 import { BenchCluster } from '../cluster.js';
 import { probedWorkers, residentMiB, sampleHeap, toMiB, watchdogsOf } from '../memory.js';
 import type { Figures, Measure, Scenario, ScenarioContext } from '../scenario.js';
+import { secondsBetween } from '../schedules.js';
 import { fitLine, percentile } from '../statistics.js';
 
 const JOBS = 100;
@@ -99,7 +100,7 @@ async function measure(
   for (let minute = 1; minute <= minutes; minute += 1) {
     await sleep(firstDueMs + minute * MINUTE_MS - Date.now());
     const throughMs = Math.floor((Date.now() - SETTLE_AFTER_MS) / 1000) * 1000;
-    const expected = runIds(jobs, seconds(settledMs, throughMs));
+    const expected = runIds(jobs, secondsBetween(settledMs, throughMs));
     settledMs = Math.max(settledMs, throughMs);
     await live.sync();
     const planned = await plannedRuns(cluster);
@@ -118,7 +119,7 @@ async function measure(
     say(COLUMNS.map(({ key, head, digits }) => `${head} ${sample[key].toFixed(digits)}`).join(', '));
   }
   const endMs = Math.floor((Date.now() - OVERDUE_MS) / 1000) * 1000;
-  const last = runIds(jobs, seconds(settledMs, endMs));
+  const last = runIds(jobs, secondsBetween(settledMs, endMs));
   const account = await live.account(last, LAST_RECORD_WITHIN_MS);
   live.ledger.settle(last);
   problems.push(...account.problems, ...live.ledger.strangers(firstDueMs, endMs));
@@ -132,11 +133,6 @@ async function measure(
     records: samples.at(-1)!.records,
   };
   return { figures, problems };
-}
-
-/** Those from `fromMs` up to `toMs`, without it. */
-function seconds(fromMs: number, toMs: number): number[] {
-  return Array.from({ length: Math.max(0, (toMs - fromMs) / 1000) }, (_, index) => fromMs + index * 1000);
 }
 
 type Held = Omit<MemorySample, 'minute' | 'overdue' | 'latenessP50Ms' | 'latenessMaxMs'>;
