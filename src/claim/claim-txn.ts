@@ -41,9 +41,20 @@ export interface Claim {
 
 export type ClaimResult =
   | { readonly won: true; readonly claim: Claim }
-  | { readonly won: false; readonly why: 'held'; readonly holder: LockRecord | null }
-  | { readonly won: false; readonly why: 'slot-taken' }
+  | {
+      readonly won: false;
+      readonly why: 'held';
+      readonly holder: LockRecord | null;
+      readonly fake?: FakeClaim;
+    }
+  | { readonly won: false; readonly why: 'slot-taken'; readonly fake?: FakeClaim }
   | { readonly won: false; readonly why: 'changed' };
+
+/** A lock or slot without a lease: no worker wrote it, and no death would ever take it away. */
+export interface FakeClaim {
+  readonly key: string;
+  readonly modRevision: number;
+}
 
 export interface PreparedClaim {
   readonly txn: Txn;
@@ -96,19 +107,23 @@ export function prepareClaim(keys: Keys, request: ClaimRequest): PreparedClaim {
       );
       if (lockKv) {
         const holder = decodeRecord(lockRecordSchema, lockKv);
-        if (!holder.ok) return { won: false, why: 'held', holder: null };
+        if (!holder.ok) return { won: false, why: 'held', holder: null, ...fakeIn(lockKv) };
         const ours =
           holder.value.node === nodeId &&
           holder.value.attempt === firing.attempt &&
           lockKv.leaseId === leaseId;
         if (ours && isOurFiring(firingKv, nodeId, firing.attempt)) return won(lockKv.createRevision);
-        return { won: false, why: 'held', holder: holder.value };
+        return { won: false, why: 'held', holder: holder.value, ...fakeIn(lockKv) };
       }
       if (firingKv?.modRevision === request.firingRevision && slotKv)
-        return { won: false, why: 'slot-taken' };
+        return { won: false, why: 'slot-taken', ...fakeIn(slotKv) };
       return { won: false, why: 'changed' };
     },
   };
+}
+
+function fakeIn({ key, modRevision, leaseId }: KeyValue): { fake?: FakeClaim } {
+  return leaseId === null ? { fake: { key, modRevision } } : {};
 }
 
 function isOurFiring(kv: KeyValue | undefined, nodeId: string, attempt: number): boolean {

@@ -15,6 +15,8 @@
  *                      (a run that ends in the last half second is no overlap): then it is `skipped`. What was promised
  *                      waits for a free slot instead: later attempts, and the late runs that a misfire policy chose,
  *                      these in the order of their due times.
+ *     falsely held     its lock, or its job's slot, stands without a lease: no worker put it there. Removed by the first
+ *                      that loses against it, fenced by its revision.
  *     ours, not held   a claim in our name that we do not run (its reply was lost and given up on): handed back.
  *
  * A lost reply is resolved by sending the claim again: the second answer shows whose lock it is.
@@ -25,7 +27,7 @@ import { workerNameOf } from '../election/worker-record.js';
 import { messageOf } from '../errors.js';
 import { firingFacts, type Keys } from '../etcd/keys.js';
 import { singleKey, type Store, type Txn, type TxnResult } from '../etcd/store.js';
-import { modifiedAt } from '../etcd/txn.js';
+import { del, modifiedAt } from '../etcd/txn.js';
 import { emptyRecord, type Outcome, type RunRecord } from '../history/run-record.js';
 import type { Job } from '../jobs/index.js';
 import type { Service } from '../service.js';
@@ -33,7 +35,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view.js';
 import type { JobEntry } from '../view/job-entry.js';
 import { WallTimerQueue } from '../wall-timer-queue.js';
-import { prepareClaim, type Claim, type ClaimResult } from './claim-txn.js';
+import { prepareClaim, type Claim, type ClaimResult, type FakeClaim } from './claim-txn.js';
 import { prepareEnd, prepareHandBack, prepareSettle } from './finish-txn.js';
 import { persist } from './persist.js';
 import { hashText, rankOf, type Candidate } from './rank.js';
@@ -368,6 +370,8 @@ export class Claimer implements Service {
       },
       'claim lost',
     );
+    const fake = loss.why === 'changed' ? undefined : loss.fake;
+    if (fake) return this.#removeFake(firing, fake);
     if (loss.why === 'slot-taken') {
       if (!waitsForSlot(firing) && nowMs >= startTime(firing)) return this.#skip(firing, job);
       this.#queue.set(runId, Math.max(nowMs + SLOT_RECHECK_MS, startTime(firing)));
@@ -377,6 +381,14 @@ export class Claimer implements Service {
     const known = view.firings.get(runId);
     const changed = known?.modRevision !== firing.modRevision || view.jobs.get(firing.id.job) !== entry;
     this.#queue.set(runId, nowMs + (loss.why === 'changed' && changed ? 0 : RECHECK_MS));
+  }
+
+  /** And tries again at once. */
+  async #removeFake(firing: FiringEntry, { key, modRevision }: FakeClaim): Promise<void> {
+    const { store, log, clock } = this.#context;
+    log.warn({ ...firingFacts(firing.id), key }, 'a claim without a lease, by no worker; removing it');
+    await store.txn({ compare: [modifiedAt(key, modRevision)], success: [del(key)] });
+    this.#queue.set(firing.runId, clock.now());
   }
 
   #recordOf(firing: FiringEntry, outcome: Outcome, reason: string, crashes: number): RunRecord {
@@ -405,8 +417,11 @@ export class Claimer implements Service {
     const txn = prepareSettle(keys, firing, record, takenSlots);
     const result = await persist(submit, txn, { clock, random, signal: this.#abort.signal });
     if (result.succeeded) log.warn({ ...firingFacts(firing.id), outcome, reason }, 'ended without a run');
-    else if (view.firings.get(firing.runId) === firing)
+    else if (view.firings.get(firing.runId) === firing) {
+      const [lock] = result.results[0]?.type === 'get' ? result.results[0].kvs : [];
+      if (lock?.leaseId === null) return this.#removeFake(firing, lock);
       this.#queue.set(firing.runId, clock.now() + SLOT_RECHECK_MS);
+    }
   }
 
   /**

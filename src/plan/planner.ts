@@ -40,7 +40,7 @@ import type { Job } from '../jobs/index.js';
 import type { Schedule } from '../schedule/index.js';
 import { inParallel } from '../parallel.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view.js';
+import type { ClusterView, DamagedFiring, FiringEntry, ViewChanges } from '../view/cluster-view.js';
 import type { CursorRecord } from '../view/cursor-record.js';
 import { encodeFiring, plannedFiring } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
@@ -109,6 +109,8 @@ export class Planner {
   readonly #generations = new Map<string, number>();
   #lastGeneration = 0;
   readonly #dirty = new Map<string, Dirty>();
+  /** Jobs whose firings could not be written for conflicts; said once. */
+  readonly #unplannable = new Set<string>();
   #writer: LeaderWriter;
   #position: Position = { due: 0, job: null };
   /** The cursor that certainly stood last: taken over, or written by this term. Null: none that can be relied on. */
@@ -186,6 +188,8 @@ export class Planner {
     }
     // A claim given back after its job was changed, or a firing that we planned while the change was under way.
     for (const runId of changes.firings.keys()) {
+      const damaged = this.#context.view.damagedFirings.get(runId);
+      if (damaged) this.#mend(damaged);
       const firing = this.#context.view.firings.get(runId);
       if (firing && this.#isUnwanted(firing))
         this.#addDirty(firing.id.job, this.#basis.sentAtMs, changes.revision);
@@ -200,6 +204,15 @@ export class Planner {
     const sameSchedule =
       old && now && old.plannedFingerprint !== null && old.plannedFingerprint === now.plannedFingerprint;
     if (!sameSchedule || this.#dirty.has(name)) this.#addDirty(name, change.fromMs, change.revision);
+  }
+
+  /** Somebody wrote over a firing, or put something where one is to be planned: its due time is planned again. */
+  #mend({ id }: DamagedFiring): void {
+    const schedule = this.#context.view.jobs.get(id.job)?.schedule;
+    const isRecent = id.dueMs > this.#context.clock.now() - REPLAN_AFTER_DAMAGE_MS;
+    if (id.suffix !== null || !schedule || !isRecent || id.dueMs > lastDueWithin(this.#position, id.job))
+      return;
+    if (schedule.next(id.dueMs - 1) === id.dueMs) this.#addDirty(id.job, id.dueMs - 1, this.#basis.revision);
   }
 
   /** A new object each time: a mark that was set while the job was being planned must outlive that planning. */
@@ -270,6 +283,7 @@ export class Planner {
       if (this.#isUnwanted(firing))
         this.#addDirty(firing.id.job, this.#planned.at, this.#planned.jobsRevision + 1);
     }
+    for (const damaged of view.damagedFirings.values()) this.#mend(damaged);
     this.#needsInit = false;
     log.info(
       {
@@ -289,6 +303,13 @@ export class Planner {
     if (ours && ![ours, ...this.#unsure].some((one) => isDeepStrictEqual(one, shown))) {
       log.error({ cursor: shown }, 'somebody else wrote or deleted the cursor; going on from our own');
       return ours;
+    }
+    if (shown && shown.jobsRevision > view.revision) {
+      log.error(
+        { cursor: shown },
+        'the cursor names a revision that etcd has not reached; planning again without it',
+      );
+      return null;
     }
     if (shown && shown.plannedThrough.due > nowMs + options.horizonMs + IMPLAUSIBLE_AHEAD_MS) {
       log.error({ cursor: shown }, 'the cursor lies too far in the future; planning again without it');
@@ -312,9 +333,11 @@ export class Planner {
   async #planDirtyJobs(overdueThroughMs: number): Promise<void> {
     await inParallel([...this.#dirty], JOBS_AT_ONCE, async ([name, dirty]) => {
       const entry = this.#context.view.jobs.get(name);
-      await this.#untilNoConflict(name, (conflicts) =>
+      const planned = await this.#untilNoConflict(name, (conflicts) =>
         this.#replan(name, entry, dirty.fromMs, overdueThroughMs, conflicts > 0),
       );
+      // It stays dirty, and stops no other job.
+      if (!planned) return;
       this.#schedule(name, entry?.schedule ?? null);
       // Changed again while it was planned: it stays dirty, from the same time on.
       if (this.#dirty.get(name) === dirty) this.#dirty.delete(name);
@@ -356,19 +379,29 @@ export class Planner {
           ? await readCoverage(store, keys, name, doubtful[0]!, doubtful.at(-1)!)
           : () => false;
       const asked = dues.filter((due) => due > (doubtful.at(-1) ?? -Infinity) || !covered(due));
-      // What the old schedule had planned and the new one asks for as well is not lost, however late we hear of it.
-      const shared = voided.flatMap(({ id }) =>
+      // What the old schedule had planned and the new one asks for as well is not lost, however late we hear of it. (A
+      // conflict may say that it has its record already: somebody put the firing there.)
+      const sharedDues = voided.flatMap(({ id }) =>
         id.suffix === null && id.dueMs <= throughMs && schedule.next(id.dueMs - 1) === id.dueMs
           ? [id.dueMs]
           : [],
       );
+      const shared = afterConflict ? await this.#withoutRecord(name, sharedDues) : sharedDues;
       guarded = [...new Set([...shared, ...asked])].map((dueMs) => ({ dueMs, misfire: false }));
     }
     const result = await this.#writeFirings(name, fingerprint, guarded, voided);
     if (!result.committed || !schedule || !job) return result;
     const firstDueMs = schedule.next(fromMs);
     if (firstDueMs === null || firstDueMs > missedThroughMs) return result;
-    return this.#resolveJob(name, job, schedule, firstDueMs, missedThroughMs);
+    return this.#resolveJob(name, job, schedule, firstDueMs, missedThroughMs, afterConflict);
+  }
+
+  /** Those of `dues`, in any order, that no record accounts for. */
+  async #withoutRecord(job: string, dues: readonly number[]): Promise<number[]> {
+    if (dues.length === 0) return [];
+    const { store, keys } = this.#context;
+    const covered = await readCoverage(store, keys, job, Math.min(...dues), Math.max(...dues));
+    return dues.filter((due) => !covered(due));
   }
 
   /**
@@ -387,7 +420,7 @@ export class Planner {
     for (const { dueMs, misfire } of dues) {
       const id = { job, dueMs, suffix: null };
       const key = keys.firing(id);
-      const old = replaced.get(formatRunId(id));
+      const old = replaced.get(formatRunId(id)) ?? this.#context.view.damagedFirings.get(formatRunId(id));
       replaced.delete(formatRunId(id));
       parts.push({
         compare: [old ? modifiedAt(key, old.modRevision) : absent(key), absent(keys.run(id))],
@@ -423,17 +456,18 @@ export class Planner {
     }
     if (overdue.size === 0) return;
     try {
-      await inParallel([...overdue], JOBS_AT_ONCE, ([name, firstDueMs]) =>
-        this.#untilNoConflict(name, async () => {
+      await inParallel([...overdue], JOBS_AT_ONCE, async ([name, firstDueMs]) => {
+        const resolved = await this.#untilNoConflict(name, async (conflicts) => {
           const entry = view.jobs.get(name);
           const outdated =
             firstDueMs === null
               ? this.#dirty.has(name)
               : this.#isOutdated({ job: name, dueMs: firstDueMs, generation: 0 });
           if (outdated || !entry?.job || !entry.schedule) return { committed: true, revision: 0 };
-          return this.#resolveJob(name, entry.job, entry.schedule, firstDueMs, throughMs);
-        }),
-      );
+          return this.#resolveJob(name, entry.job, entry.schedule, firstDueMs, throughMs, conflicts > 0);
+        });
+        if (!resolved) this.#addDirty(name, (firstDueMs ?? throughMs) - 1, 0);
+      });
     } catch (error) {
       for (const one of unplanned) this.#heap.push(one);
       throw error;
@@ -450,16 +484,23 @@ export class Planner {
     schedule: Schedule,
     firstDueMs: number | null,
     throughMs: number,
+    afterConflict: boolean,
   ): Promise<CommitResult> {
     const { view, store, keys, clock, log } = this.#context;
     const firings = [...(view.firingsByJob.get(name)?.values() ?? [])].filter(
       (one) => one.id.suffix === null,
     );
-    const waiting = new Map(
-      firings
-        .filter((one) => isUnstarted(one) && one.id.dueMs <= throughMs)
-        .map((one) => [one.id.dueMs, one]),
-    );
+    let overdue = firings.filter((one) => isUnstarted(one) && one.id.dueMs <= throughMs);
+    if (afterConflict) {
+      // Somebody put a firing where a record stands: the due time is accounted for, and the firing stands in the way.
+      const dues = overdue.map((one) => one.id.dueMs);
+      const open = new Set(await this.#withoutRecord(name, dues));
+      const settled = overdue.filter((one) => !open.has(one.id.dueMs));
+      const removed = await this.#writeFirings(name, null, [], settled);
+      if (!removed.committed) return removed;
+      overdue = overdue.filter((one) => open.has(one.id.dueMs));
+    }
+    const waiting = new Map(overdue.map((one) => [one.id.dueMs, one]));
     const known = new Set(firings.map((one) => one.id.dueMs));
     const covered =
       firstDueMs === null ? () => false : await readCoverage(store, keys, name, firstDueMs, throughMs);
@@ -601,14 +642,26 @@ export class Planner {
 
   // ── helpers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** A conflict says that the mirror was behind: waits until it has caught up and decides again. */
-  async #untilNoConflict(job: string, attempt: (conflicts: number) => Promise<CommitResult>): Promise<void> {
+  /**
+   * A conflict says that the mirror was behind: waits until it has caught up and decides again. False when that does not
+   * end, whatever stands in the way; it is said once.
+   */
+  async #untilNoConflict(
+    job: string,
+    attempt: (conflicts: number) => Promise<CommitResult>,
+  ): Promise<boolean> {
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
       const result = await attempt(conflicts);
-      if (result.committed) return;
+      if (result.committed) {
+        this.#unplannable.delete(job);
+        return true;
+      }
       await this.#viewReaches(result.revision);
     }
-    throw new Error(`the firings of ${job} kept changing while they were planned`);
+    if (!this.#unplannable.has(job))
+      this.#context.log.error({ job }, 'its firings kept changing while they were planned; trying again');
+    this.#unplannable.add(job);
+    return false;
   }
 
   /** One after the other: each may write the cursor, and only one write of it can be under way. */

@@ -33,6 +33,12 @@ export interface FiringEntry extends Entry<FiringRecord> {
   readonly runId: string;
 }
 
+/** Something stands where a firing should: somebody else wrote it. */
+export interface DamagedFiring {
+  readonly id: FiringId;
+  readonly modRevision: number;
+}
+
 export interface WorkerEntry extends Entry<WorkerRecord> {
   readonly nodeId: string;
 }
@@ -72,6 +78,8 @@ export class ClusterView {
   readonly keys: Keys;
   readonly jobs = new Map<string, JobEntry>();
   readonly firings = new Map<string, FiringEntry>();
+  /** By run id: keys of firings whose values are none. */
+  readonly damagedFirings = new Map<string, DamagedFiring>();
   readonly workers = new Map<string, WorkerEntry>();
   readonly kills = new Map<string, Entry<KillRecord>>();
   /** Firings by job and by the node that has them in flight; no empty maps are kept. */
@@ -145,13 +153,17 @@ export class ClusterView {
     const id = parseRunId(runId);
     const before = this.firings.get(runId);
     let after: FiringEntry | undefined;
+    this.damagedFirings.delete(runId);
     if (kv !== null) {
       const decoded: Decoded<FiringRecord> =
         id === null ? { ok: false, problem: 'not a run id' } : decodeFiring(kv);
       if (decoded.ok) after = { id: id!, runId, ...entryOf(kv, decoded.value) };
-      else this.#onProblem({ key, problem: decoded.problem });
+      else {
+        if (id !== null) this.damagedFirings.set(runId, { id, modRevision: kv.modRevision });
+        this.#onProblem({ key, problem: decoded.problem });
+      }
     }
-    if (before === undefined && after === undefined) return;
+    if (before === undefined && after === undefined && !this.damagedFirings.has(runId)) return;
     if (!batch.firings.has(runId)) batch.firings.set(runId, before);
     if (before) {
       this.firings.delete(runId);

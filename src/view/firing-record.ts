@@ -12,15 +12,18 @@ import { z } from 'zod';
 import { decodeRecord, isoTime, type Decoded } from '../etcd/record.js';
 import type { KeyValue } from '../etcd/store.js';
 
+/** Counts go on from what stands there: what could not be counted on from was not written by a worker. */
+const MAX_COUNT = 1_000_000;
+
 export const firingRecordSchema = z.object({
   /** Where it comes from. Only scheduled ones are voided when the schedule changes. */
   origin: z.enum(['schedule', 'manual']),
   /** The fingerprint of the schedule that it was planned from; empty for manual ones. */
   fingerprint: z.string(),
   /** How many attempts were claimed so far. */
-  attempt: z.number().int().nonnegative(),
+  attempt: z.number().int().nonnegative().max(MAX_COUNT),
   /** How many of them were lost with their worker. */
-  crashes: z.number().int().nonnegative().default(0),
+  crashes: z.number().int().nonnegative().max(MAX_COUNT).default(0),
   /** Not to be started before this time: the due time, or when the next attempt may start. */
   notBefore: isoTime.nullable().default(null),
   /** The node that claimed it, and the concurrency slot that it holds, while it is in flight. */
