@@ -33,6 +33,13 @@ export interface StartEtcdOptions {
   extraArgs?: readonly string[];
   /** Added to a clean environment. */
   env?: Record<string, string>;
+  /**
+   * Puts something in front of the port at which a member listens for its peers (`host:port`), and resolves with the
+   * `host:port` at which they are to reach it. Asked again for the same name when a start is repeated on other ports.
+   */
+  peerFront?: (member: string, target: string) => Promise<string>;
+  /** Called for each process of each member when it has been started. */
+  onSpawn?: (member: string, pid: number) => void;
   /** Paths of PEM files; serves clients by https. `client` is what tests use to talk to it. */
   tls?: {
     ca: string;
@@ -48,6 +55,8 @@ export interface RestartOptions {
   extraArgs?: readonly string[];
   /** False returns as soon as the process runs: for a member without a quorum, or with data it cannot serve. */
   waitHealthy?: boolean;
+  /** Deletes its data and joins a cluster that has it as a new member, under the same name and peer URL. */
+  joinAnew?: boolean;
 }
 
 export interface EtcdMember {
@@ -58,7 +67,7 @@ export interface EtcdMember {
   readonly peerUrl: string;
   readonly dataDir: string;
   readonly binary: EtcdBinary;
-  /** Of the current process. */
+  /** Of the current process, or the last one. */
   readonly pid: number;
   readonly running: boolean;
   /** The end of the current process. */
@@ -140,6 +149,17 @@ export async function etcdctl(args: readonly string[], options: EtcdctlOptions):
   return result.stdout;
 }
 
+/** Where a member lives; over restarts it stays the same. */
+interface Seat {
+  name: string;
+  endpoint: string;
+  /** Where it listens for its peers. */
+  peerListen: string;
+  /** Where they reach it. */
+  peerUrl: string;
+  dataDir: string;
+}
+
 /** Repeats the start on other ports when somebody else took one in between. */
 async function startMembers(
   size: number,
@@ -151,12 +171,18 @@ async function startMembers(
     const root = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'etcron-test-etcd-')));
     const ports = await freePorts(size * 2);
     const scheme = options.tls ? 'https' : 'http';
-    const seats = Array.from({ length: size }, (_, i) => ({
-      name: `m${i + 1}`,
-      endpoint: `${scheme}://127.0.0.1:${ports[i * 2]}`,
-      peerUrl: `http://127.0.0.1:${ports[i * 2 + 1]}`,
-      dataDir: size === 1 ? root : join(root, `m${i + 1}`),
-    }));
+    const seats: Seat[] = [];
+    for (let i = 0; i < size; i += 1) {
+      const name = `m${i + 1}`;
+      const peerListen = `127.0.0.1:${ports[i * 2 + 1]}`;
+      seats.push({
+        name,
+        endpoint: `${scheme}://127.0.0.1:${ports[i * 2]}`,
+        peerListen: `http://${peerListen}`,
+        peerUrl: `http://${(await options.peerFront?.(name, peerListen)) ?? peerListen}`,
+        dataDir: size === 1 ? root : join(root, name),
+      });
+    }
     const cluster = seats.map((seat) => `${seat.name}=${seat.peerUrl}`).join(',');
     const members = seats.map(
       (seat) => new Member(seat, cluster, binary, options, temporary ? root : undefined),
@@ -185,9 +211,10 @@ class Member implements EtcdMember {
   readonly peerUrl: string;
   readonly dataDir: string;
   private process: EtcdProcess | undefined;
+  private clusterState: 'new' | 'existing' = 'new';
 
   constructor(
-    seat: { name: string; endpoint: string; peerUrl: string; dataDir: string },
+    private readonly seat: Seat,
     private readonly cluster: string,
     readonly binary: EtcdBinary,
     private readonly options: StartEtcdOptions,
@@ -221,6 +248,7 @@ class Member implements EtcdMember {
       env: { ...etcdEnvironment(process.env), ...this.options.env },
       ...(this.removeWhenOrphaned === undefined ? {} : { removeWhenOrphaned: this.removeWhenOrphaned }),
     });
+    this.options.onSpawn?.(this.name, this.process.pid);
   }
 
   async waitHealthy(): Promise<void> {
@@ -253,6 +281,10 @@ class Member implements EtcdMember {
 
   async restart(options: RestartOptions = {}): Promise<void> {
     await this.end();
+    if (options.joinAnew === true) {
+      await rm(this.dataDir, { recursive: true, force: true });
+      this.clusterState = 'existing';
+    }
     await this.launch(options.extraArgs);
     if (options.waitHealthy !== false) await this.waitHealthy();
   }
@@ -273,8 +305,8 @@ class Member implements EtcdMember {
     return [
       ...['--name', this.name, '--data-dir', this.dataDir],
       ...['--listen-client-urls', this.endpoint, '--advertise-client-urls', this.endpoint],
-      ...['--listen-peer-urls', this.peerUrl, '--initial-advertise-peer-urls', this.peerUrl],
-      ...['--initial-cluster', this.cluster, '--initial-cluster-state', 'new'],
+      ...['--listen-peer-urls', this.seat.peerListen, '--initial-advertise-peer-urls', this.peerUrl],
+      ...['--initial-cluster', this.cluster, '--initial-cluster-state', this.clusterState],
       ...['--logger', 'zap', '--log-outputs', 'stderr'],
       ...(tls ? ['--cert-file', tls.cert, '--key-file', tls.key, '--trusted-ca-file', tls.ca] : []),
       ...(tls?.clientCertAuth ? ['--client-cert-auth'] : []),

@@ -64,6 +64,7 @@ export class TcpPath {
 
   /** Takes over a socket that was accepted paused and half-open, and connects it to `host:port`. */
   carry(client: Socket, target: string | undefined): void {
+    if (client.destroyed) return;
     const connection: Connection = { client, target, upstream: null, flows: [], torn: false };
     this.connections.add(connection);
     this.watch(connection, client);

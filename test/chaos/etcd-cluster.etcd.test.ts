@@ -1,0 +1,134 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { EtcdAdmin } from '../../chaos/etcd-admin.js';
+import { ChaosEtcd } from '../../chaos/etcd-cluster.js';
+import { etcdctl, type EtcdMember } from '../support/etcd.js';
+import { waitUntil } from '../support/wait.js';
+
+const QUOTA_BYTES = 4 * 1024 * 1024;
+
+const ctl = (member: EtcdMember, ...args: string[]): Promise<string> =>
+  etcdctl(args, { endpoints: [member.endpoint] });
+const get = (member: EtcdMember, key: string): Promise<string> =>
+  ctl(member, 'get', key, '--print-value-only');
+const failsWithin = ['--command-timeout', '2s'];
+
+/** Waits until every member shows the value on a read of its own data alone. */
+async function allHave(etcd: ChaosEtcd, key: string, value: string): Promise<void> {
+  for (const member of etcd.members) {
+    await waitUntil(
+      async () => (await ctl(member, 'get', key, '--print-value-only', '--consistency', 's')) === value,
+      { what: `${member.name} to have ${key}` },
+    );
+  }
+}
+
+describe('a cluster of three', () => {
+  let etcd: ChaosEtcd;
+  beforeAll(async () => {
+    etcd = await ChaosEtcd.start({ quotaBytes: QUOTA_BYTES });
+  });
+  afterEach(() => etcd.healPeers());
+  afterAll(() => etcd.stop());
+
+  const others = (member: EtcdMember): EtcdMember[] => etcd.members.filter((each) => each !== member);
+
+  it('an isolated leader loses its quorum, the others elect one of themselves, and all agree in the end', async () => {
+    const old = await etcd.leader();
+    await ctl(old, 'put', '/a', 'before');
+    etcd.isolate(old);
+    await expect(ctl(old, 'get', '/a', ...failsWithin)).rejects.toThrow(/deadline exceeded|no leader/);
+    const next = await etcd.leader();
+    expect(others(old)).toContain(next);
+    await ctl(next, 'put', '/a', 'meanwhile');
+    expect(await ctl(old, 'get', '/a', '--print-value-only', '--consistency', 's')).toBe('before');
+    etcd.healPeers();
+    await allHave(etcd, '/a', 'meanwhile');
+  });
+
+  it('nothing of an isolated follower reaches the leader: a lease that it keeps alive expires', async () => {
+    const [follower, other] = others(await etcd.leader());
+    const [, lease] = /lease (\w+) granted/.exec(await ctl(other!, 'lease', 'grant', '3'))!;
+    await ctl(other!, 'put', '/leased', 'x', '--lease', lease!);
+    // Through the leader, whom the follower asks on a connection of its own.
+    await ctl(follower!, 'lease', 'keep-alive', '--once', lease!);
+    etcd.isolate(follower!);
+    const gone = waitUntil(async () => (await get(other!, '/leased')) === '', {
+      what: 'the lease to expire',
+    });
+    let over = false;
+    const end = gone.finally(() => (over = true));
+    while (!over)
+      await ctl(follower!, 'lease', 'keep-alive', '--once', lease!, '--command-timeout', '1s').catch(() => 0);
+    await end;
+  });
+
+  it('a cut between two members leaves both connected with the third', async () => {
+    const leader = await etcd.leader();
+    const [a, b] = others(leader);
+    etcd.partition(a!, b!, 'cut');
+    for (const member of etcd.members) await ctl(member, 'put', `/via/${member.name}`, 'x');
+    expect(await etcd.leader()).toBe(leader);
+    etcd.healPeers();
+  });
+
+  it('leadership moves on request', async () => {
+    const old = await etcd.leader();
+    const next = await etcd.transferLeader();
+    expect(next).not.toBe(old);
+    expect(await etcd.leader()).toBe(next);
+    expect(await etcd.transferLeader(old)).toBe(old);
+  });
+
+  it('a wiped member comes back as a new one with all data, also the leader', async () => {
+    const member = await etcd.leader();
+    await ctl(member, 'put', '/kept', 'yes');
+    const admin = new EtcdAdmin(others(member)[0]!.endpoint);
+    const idOf = async (): Promise<string> =>
+      (await admin.members()).find(({ name }) => name === member.name)!.ID;
+    const before = await idOf();
+    await etcd.wipe(member);
+    expect(await get(member, '/kept')).toBe('yes');
+    expect(await idOf()).not.toBe(before);
+    expect(await admin.members()).toHaveLength(3);
+    // It counts for the quorum again.
+    const [third] = others(member);
+    await third!.kill();
+    await ctl(member, 'put', '/kept', 'still');
+    await third!.restart();
+  });
+
+  it('a full quota refuses writes, and is cleared while a member is down at first', async () => {
+    await etcd.fillToQuota();
+    const [first, , last] = etcd.members;
+    await expect(ctl(first!, 'put', '/b', '1')).rejects.toThrow(/database space exceeded/);
+    await last!.kill();
+    const clearing = etcd.clearQuota();
+    await last!.restart();
+    await clearing;
+    await ctl(first!, 'put', '/b', '1');
+    expect(await ctl(first!, 'alarm', 'list')).toBe('');
+    for (const { answer } of await etcd.status())
+      expect(Number(answer?.dbSize)).toBeLessThan(QUOTA_BYTES / 2);
+  });
+
+  it('a compaction forgets history', async () => {
+    const [member] = etcd.members;
+    await ctl(member!, 'put', '/c', '1');
+    const revision = await etcd.compact();
+    await expect(ctl(member!, 'get', '/c', '--rev', String(Number(revision) - 1))).rejects.toThrow(
+      /compacted/,
+    );
+    await etcd.defragment(member!);
+  });
+
+  it('what cannot be done says so within its deadline, and is completed by the next call', async () => {
+    const [first, second, third] = etcd.members;
+    await second!.kill();
+    await third!.kill();
+    await expect(etcd.leader(0)).rejects.toThrow(/could not find a leader within 0 s/);
+    await expect(etcd.wipe(third!, 500)).rejects.toThrow(/could not replace m3 within 0.5 s: m\d: /);
+    await second!.restart();
+    await etcd.wipe(third!);
+    expect(await new EtcdAdmin(first!.endpoint).members()).toHaveLength(3);
+  });
+});
