@@ -148,6 +148,11 @@ export class Incarnation {
     return this.#election.isLeader();
   }
 
+  /** See `ClockGuard`. */
+  get clockSkewMs(): number | null {
+    return this.#clockGuard.skewMs();
+  }
+
   /** The lease is gone; also when that happened before `begin` was done, and nobody could be told. */
   get isOver(): boolean {
     return this.#session.ended;

@@ -86,6 +86,11 @@ export class Node implements Service {
     return this.#life?.isLeader() ?? false;
   }
 
+  /** How far this node's clock is ahead of the median of all, ms (negative: behind); null while too few are known. */
+  get clockSkewMs(): number | null {
+    return this.#life?.clockSkewMs ?? null;
+  }
+
   /** Claimed and running firings of this process. */
   get load(): { held: number; running: number; capacity: number } {
     const { size, running } = this.#executions;

@@ -3,7 +3,7 @@
  * so that the code itself stays what it is.
  */
 import { Keys } from '../../src/etcd/keys.js';
-import type { Compare, Operation, Store, Txn } from '../../src/etcd/store.js';
+import type { Compare, Operation, Store, Txn, WatchEvent } from '../../src/etcd/store.js';
 import type { Mutation } from '../../src/testing/simulation/simulate.js';
 
 const keys = new Keys('/cron');
@@ -73,6 +73,24 @@ function losingEvents(store: Store): Store {
   };
 }
 
+/** What a batch brought comes again behind the next one, and is taken for new. */
+function repeatingEvents(store: Store): Store {
+  return {
+    ...store,
+    watch(range, fromRevision, listener) {
+      let before: readonly WatchEvent[] = [];
+      return store.watch(range, fromRevision, {
+        ...listener,
+        onEvents: (events) => {
+          listener.onEvents([...events, ...before]);
+          before = events;
+        },
+        onLost: (error) => listener.onLost(error),
+      });
+    },
+  };
+}
+
 const isClaim = ({ success }: Txn): boolean =>
   success.some((operation) => operation.type === 'put' && operation.key.startsWith(keys.locks));
 const isLock = ({ key }: { key: string }): boolean => key.startsWith(keys.locks);
@@ -106,6 +124,8 @@ export const MUTANTS: Readonly<Record<string, Mutation>> = {
     ),
   })),
   'a watch goes on one revision too late': { store: losingEvents },
+  'events that come again are taken for new ones': { store: repeatingEvents },
+  'nobody minds a clock that is off': { options: { maxClockSkewMs: Infinity } },
   'a run record is not written': withoutOperation(
     (operation) => operation.type === 'put' && operation.key.startsWith(keys.runs),
   ),

@@ -3,21 +3,26 @@ import type { Random } from '../../random.js';
 import { prefixRange } from '../../etcd/store.js';
 import { GOOD, type Quality } from './network.js';
 import { drawCommand, drawDefinition, type Definition } from './scenario.js';
-import type { SimulatedWorker } from './worker.js';
-import { MAX_SKEW_MS, OPERATOR, type World } from './world.js';
+import { MAX_SKEW_MS, type SimulatedWorker } from './worker.js';
+import { OPERATOR, type World } from './world.js';
 
 const MAX_WORKERS = 5;
 const BAD: readonly Quality[] = [
   GOOD,
-  { loss: 0.03, delay: 0.5, delayMs: 300, lateEvents: 0.3, lateMs: 1_000 },
-  { loss: 0.15, delay: 0.5, delayMs: 1_000, lateEvents: 0.4, lateMs: 4_000 },
-  { loss: 0.3, delay: 0.3, delayMs: 3_000, lateEvents: 0.2, lateMs: 8_000 },
-  { loss: 0, delay: 0.2, delayMs: 12_000, lateEvents: 0, lateMs: 1 },
-  { loss: 0, delay: 0.3, delayMs: 20, lateEvents: 0.8, lateMs: 12_000 },
+  { loss: 0.03, delay: 0.5, delayMs: 300, lateEvents: 0.3, lateMs: 1_000, repeats: 0.1 },
+  { loss: 0.15, delay: 0.5, delayMs: 1_000, lateEvents: 0.4, lateMs: 4_000, repeats: 0.3 },
+  { loss: 0.3, delay: 0.3, delayMs: 3_000, lateEvents: 0.2, lateMs: 8_000, repeats: 0.5 },
+  { loss: 0, delay: 0.2, delayMs: 12_000, lateEvents: 0, lateMs: 1, repeats: 0.5 },
+  { loss: 0, delay: 0.3, delayMs: 20, lateEvents: 0.8, lateMs: 12_000, repeats: 0.2 },
 ];
 const BROKEN = ['not: [a job', '{"schedule":"* * * * *"}', '{"schedule":"nonsense","command":"true"}', ''];
 const SHORT_MS = 2_000;
 const LONG_MS = 15_000;
+/** By how much a wrong clock is off, ahead or behind. */
+const WRONG_BY_MS = [3_000, 5_000, 20_000, 60_000, 300_000] as const;
+/** One at a time, and until the others have forgotten it: a majority must be right. */
+const BETWEEN_WRONG_CLOCKS_MS = 45_000;
+const CLOCKS_TO_JUDGE = 3;
 
 type Strike = readonly [weight: number, strike: () => void];
 
@@ -44,7 +49,8 @@ export class Nemesis {
       [1, () => this.#endAll()],
       [2, () => this.#withWorker((worker) => world.stop(worker))],
       [6, () => this.#add()],
-      [2, () => this.#stepClock()],
+      [2, () => this.#withWorker((worker) => this.#setRight(worker))],
+      [world.scenario.hasWrongClocks ? 6 : 0, () => this.#setWrong()],
       [1, () => this.#compact()],
       [1, () => this.#changeEtcdLeader()],
       [1, () => this.#revokeLease()],
@@ -74,6 +80,7 @@ export class Nemesis {
       worker.network.quality = GOOD;
       worker.cut(false);
       worker.thaw();
+      if (worker.isWrong) this.#setRight(worker);
     }
     for (const name of this.#definitions.keys()) world.putJob(name, this.#redraw(name));
     if (world.workers.length < 2) world.addWorker();
@@ -144,11 +151,25 @@ export class Nemesis {
     if (this.#world.workers.length < MAX_WORKERS) this.#world.addWorker();
   }
 
-  #stepClock(): void {
-    this.#withWorker((worker) => {
-      const skewMs = this.#random.int(2 * MAX_SKEW_MS) - MAX_SKEW_MS;
-      this.#world.note(`the clock of ${worker.name} steps from ${worker.skewMs} to ${skewMs} ms off`);
-      worker.stepWall(skewMs);
+  #setRight(worker: SimulatedWorker): void {
+    this.#world.stepClock(worker, this.#random.int(2 * MAX_SKEW_MS) - MAX_SKEW_MS);
+  }
+
+  /** A clock that is there goes wrong, or one that is wrong joins; later it becomes right. */
+  #setWrong(): void {
+    const world = this.#world;
+    const last = world.wrongClocks.at(-1);
+    if (world.workers.length < CLOCKS_TO_JUDGE) return;
+    if (last && world.clock.now() < last.throughMs + BETWEEN_WRONG_CLOCKS_MS) return;
+    const wrongByMs = this.#random.pick(WRONG_BY_MS) * (this.#random.chance(0.6) ? 1 : -1);
+    let worker: SimulatedWorker;
+    if (world.workers.length < MAX_WORKERS && this.#random.chance(0.3)) worker = world.addWorker(wrongByMs);
+    else {
+      worker = this.#random.pick(world.workers);
+      world.stepClock(worker, wrongByMs);
+    }
+    this.#later(this.#duration() + LONG_MS / 2, () => {
+      if (world.present.includes(worker)) this.#setRight(worker);
     });
   }
 

@@ -2,6 +2,7 @@
 import { sleep, type Clock } from '../../clock.js';
 import type { Random } from '../../random.js';
 import type { InterceptedCall } from '../memory-store.js';
+import type { Wire } from '../memory-watch.js';
 import { unreachable } from '../refusals.js';
 
 export interface Quality {
@@ -13,9 +14,11 @@ export interface Quality {
   /** Chance that watch events are late, and by how much at most. */
   readonly lateEvents: number;
   readonly lateMs: number;
+  /** Chance that watch events come again, behind which the new ones stand, or in pieces. */
+  readonly repeats: number;
 }
 
-export const GOOD: Quality = { loss: 0, delay: 0.3, delayMs: 3, lateEvents: 0.3, lateMs: 20 };
+export const GOOD: Quality = { loss: 0, delay: 0.3, delayMs: 3, lateEvents: 0.3, lateMs: 20, repeats: 0.02 };
 
 export class Network {
   quality: Quality = GOOD;
@@ -37,6 +40,11 @@ export class Network {
       throw unreachable(`the ${phase} got lost`, true);
     }
     if (random.chance(delay)) await sleep(this.#clock, 1 + random.int(delayMs));
+  }
+
+  wire(): Wire {
+    if (!this.#random.chance(this.quality.repeats)) return 'plain';
+    return this.#random.chance(0.5) ? 'repeated' : 'in pieces';
   }
 
   watchDelayMs(): number {

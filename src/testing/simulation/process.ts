@@ -30,6 +30,8 @@ export interface ObservedProcess {
   readonly startedAtMs: number;
   /** What the wall clock of its node showed. */
   readonly startedAtNodeMs: number;
+  /** How far its node believed its clock to be off when it started; null where it knew too few others to tell. */
+  readonly knownSkewMs: number | null;
   endedAtMs: number | null;
   /** `exit 0`, `killed: shutdown`, `SIGKILL`, … */
   how: string | null;
@@ -42,6 +44,7 @@ export interface Host {
   /** Of the node. */
   readonly nodeClock: Clock;
   readonly freezer: Freezer;
+  readonly knownSkewMs: () => number | null;
   readonly onStarted: (process: SimulatedProcess) => void;
 }
 
@@ -70,7 +73,8 @@ export class SimulatedProcess {
       ...{ worker, runId: identity.runId, job: identity.job, dueMs: Date.parse(identity.dueIso) },
       ...{ attempt: identity.attempt, fencingToken: Number(identity.fencingToken) },
       command: String(request.command),
-      ...{ startedAtMs: clock.now(), startedAtNodeMs: this.#startedAtNodeMs, endedAtMs: null, how: null },
+      ...{ startedAtMs: clock.now(), startedAtNodeMs: this.#startedAtNodeMs },
+      ...{ knownSkewMs: host.knownSkewMs(), endedAtMs: null, how: null },
     };
     const result = new Promise<RunResult>((resolve) => (this.#resolve = resolve));
     const exitCode = identity.attempt < Number(until) ? Number(failure) : 0;

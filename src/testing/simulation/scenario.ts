@@ -14,6 +14,11 @@ export interface Scenario {
   /** Jobs that are edited, paused, deleted and broken; the first definition of each. */
   readonly restless: ReadonlyMap<string, Definition>;
   readonly node: Partial<NodeOptions>;
+  /** For how long there are faults, and how long it takes from one to the next at most, ms. */
+  readonly faultsMs: number;
+  readonly pauseMs: number;
+  /** A clock may be off by far more than `maxClockSkew`. */
+  readonly hasWrongClocks: boolean;
 }
 
 const SCHEDULES = [
@@ -35,8 +40,13 @@ const RETRIES = [
 export function drawScenario(random: Random): Scenario {
   const jobs = 3 + random.int(6);
   const restless = 1 + random.int(2);
+  const workers = random.pick([1, 2, 2, 3, 3, 3, 4, 5]);
+  const longestMs = random.pick([20_000, 30_000, 30_000, 50_000, 80_000]);
   return {
-    workers: random.pick([1, 2, 2, 3, 3, 3, 4, 5]),
+    workers,
+    faultsMs: longestMs / 2 + random.int(longestMs / 2),
+    pauseMs: random.pick([500, 1_500, 3_000, 3_000, 5_000]),
+    hasWrongClocks: workers >= 3 && random.chance(0.6),
     steady: named('steady', jobs - restless, random),
     restless: named('restless', restless, random),
     node: {

@@ -5,8 +5,9 @@
  *
  *     workers and jobs start → faults for a while → healing → calm → checks → all nodes stop → nothing is left
  */
+import { parseRunId } from '../../etcd/keys.js';
 import { prefixRange } from '../../etcd/store.js';
-import { checkAccounting } from './checks/accounting.js';
+import { checkAccounting, plannedThroughMs } from './checks/accounting.js';
 import { CheckedHistory } from './checks/history.js';
 import { checkProcesses } from './checks/processes.js';
 import type { Violation } from './checks/violation.js';
@@ -29,11 +30,12 @@ export interface SimulationResult {
 }
 
 const WARM_UP_MS = 200;
-const MIN_FAULTS_MS = 40_000;
-const MAX_FAULTS_MS = 80_000;
-const CALM_MS = 60_000;
-/** Between two strikes of the nemesis, at most. */
-const PAUSE_MS = 3_000;
+/** The calm lasts until the cluster has caught up with everything, within these bounds. */
+const MIN_CALM_MS = 20_000;
+const MAX_CALM_MS = 60_000;
+const CALM_STEP_MS = 2_000;
+/** A firing that is older and still there keeps the calm going. */
+const CAUGHT_UP_MS = 12_000;
 
 /** A node that spins for ever, or breaks the simulation in another way, is a violation, too. */
 export async function simulate(seed: number, mutation: Mutation = {}): Promise<SimulationResult> {
@@ -67,13 +69,22 @@ async function run(world: World, nemesis: Nemesis): Promise<void> {
   for (let index = 0; index < scenario.workers; index += 1) world.addWorker();
   await clock.advance(WARM_UP_MS);
   const pauses = random.fork('pauses');
-  const untilMs = clock.now() + MIN_FAULTS_MS + pauses.int(MAX_FAULTS_MS - MIN_FAULTS_MS);
+  const untilMs = clock.now() + scenario.faultsMs;
   while (clock.now() < untilMs) {
     nemesis.strike();
-    await clock.advance(pauses.int(PAUSE_MS));
+    await clock.advance(pauses.int(scenario.pauseMs));
   }
   nemesis.heal();
-  await clock.advance(CALM_MS);
+  const calmSinceMs = clock.now();
+  await clock.advance(MIN_CALM_MS);
+  while (!hasCaughtUp(world) && clock.now() < calmSinceMs + MAX_CALM_MS) await clock.advance(CALM_STEP_MS);
+}
+
+/** Everything is planned up to now, and nothing waits that was due a while ago. */
+function hasCaughtUp(world: World): boolean {
+  const nowMs = world.clock.now();
+  const isOld = (runId: string): boolean => parseRunId(runId)!.dueMs < nowMs - CAUGHT_UP_MS;
+  return plannedThroughMs(world) >= nowMs && !world.firings().some(isOld);
 }
 
 function check(world: World, nemesis: Nemesis): Violation[] {

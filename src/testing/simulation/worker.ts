@@ -8,7 +8,7 @@ import type { Random } from '../../random.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import type { FakeClock, SkewedClock } from '../fake-clock.js';
 import type { MemoryEtcd } from '../memory-etcd.js';
-import type { MemoryStore } from '../memory-store.js';
+import type { InterceptedCall, MemoryStore } from '../memory-store.js';
 import { freezableStore } from './freezable-store.js';
 import { Freezer, freezableClock } from './freezer.js';
 import { Network } from './network.js';
@@ -20,6 +20,7 @@ export interface Mutation {
   readonly store?: (store: Store, worker: string) => Store;
   readonly clock?: (clock: Clock, worker: string) => Clock;
   readonly withoutWatchdog?: boolean;
+  readonly options?: Partial<NodeOptions>;
 }
 
 export interface WorkerSetup {
@@ -33,7 +34,11 @@ export interface WorkerSetup {
   readonly options: Partial<NodeOptions>;
   readonly mutation: Mutation;
   readonly onProcess: (process: ObservedProcess) => void;
+  readonly onCall: (worker: SimulatedWorker, call: InterceptedCall) => void;
 }
+
+/** A right clock is within this of the true time. */
+export const MAX_SKEW_MS = 500;
 
 const log = silentLogger();
 /** A cut connection is noticed at times at once, at times only by the silence. */
@@ -62,7 +67,11 @@ export class SimulatedWorker {
     this.#store = etcd.connect({
       name,
       clock: nodeClock,
-      intercept: (call) => this.network.disturb(call),
+      intercept: (call) => {
+        setup.onCall(this, call);
+        return this.network.disturb(call);
+      },
+      wire: () => this.network.wire(),
       watchDelayMs: () => this.network.watchDelayMs(),
       noticeMs: random.int(2) * random.int(MAX_NOTICE_MS),
     });
@@ -76,6 +85,7 @@ export class SimulatedWorker {
     let markers = 0;
     const host = {
       ...{ worker: name, clock, nodeClock: this.wall, freezer: this.#freezer },
+      knownSkewMs: () => this.node.clockSkewMs,
       onStarted: (process: SimulatedProcess): void => {
         this.#processes.set(process.marker, process);
         onProcess(process.observed);
@@ -89,7 +99,12 @@ export class SimulatedWorker {
       log,
       prepareCommand: (request) => prepareSimulated(host, request, `${name}-${(markers += 1)}`),
       watchdog: this.#watchdog,
-      options: { ...NODE_DEFAULTS, ...{ name, host: 'memory', pid: 1, version: '0' }, ...setup.options },
+      options: {
+        ...NODE_DEFAULTS,
+        ...{ name, host: 'memory', pid: 1, version: '0' },
+        ...setup.options,
+        ...mutation.options,
+      },
     });
   }
 
@@ -108,6 +123,11 @@ export class SimulatedWorker {
   cut(on: boolean): void {
     this.isCut = on;
     this.#store.partition(on);
+  }
+
+  /** Its clock is off by more than etcron has to put up with. */
+  get isWrong(): boolean {
+    return Math.abs(this.skewMs) > MAX_SKEW_MS;
   }
 
   stepWall(skewMs: number): void {

@@ -1,22 +1,28 @@
 /** The simulated world: etcd, the machines, what an operator does by hand, and the notes of an observer. */
 import { Keys, formatRunId, type FiringId } from '../../etcd/keys.js';
-import { prefixRange, type Operation } from '../../etcd/store.js';
+import { prefixRange, type Operation, type Txn } from '../../etcd/store.js';
 import { createRandom, type Random } from '../../random.js';
 import { encodeFiring, manualFiring } from '../../view/firing-record.js';
 import { FakeClock } from '../fake-clock.js';
 import { MemoryEtcd } from '../memory-etcd.js';
 import type { ObservedProcess } from './process.js';
 import { drawScenario, type Definition, type Scenario } from './scenario.js';
-import { SimulatedWorker, type Mutation } from './worker.js';
+import type { InterceptedCall } from '../memory-store.js';
+import { MAX_SKEW_MS, SimulatedWorker, type Mutation } from './worker.js';
 
 /** The operator's name in etcd's history. */
 export const OPERATOR = 'operator';
-/** Clocks are within this of the true time. */
-export const MAX_SKEW_MS = 500;
 /** By how much the rates of two clocks may differ from etcd's. */
 const MAX_RATE_ERROR = 0.002;
 
 const START_MS = Date.UTC(2026, 0, 1, 12);
+
+/** While the clock of a worker was wrong; `throughMs` also when the worker ended. */
+export interface WrongClock {
+  readonly worker: SimulatedWorker;
+  readonly fromMs: number;
+  throughMs: number;
+}
 
 export interface Fault {
   readonly atMs: number;
@@ -38,6 +44,9 @@ export class World {
   readonly manual: string[] = [];
   /** When the last change of a job was written, ms. */
   readonly changedAtMs = new Map<string, number>();
+  readonly wrongClocks: WrongClock[] = [];
+  /** Somebody with a wrong clock wrote, and knew too few others to tell: then etcron promises nothing about times. */
+  wasMisled = false;
   readonly #mutation: Mutation;
   #made = 0;
   #stopping: Promise<void>[] = [];
@@ -55,18 +64,20 @@ export class World {
   // ── machines ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Begins to start a worker. One that cannot start is forgotten: an operator would start another. */
-  addWorker(): SimulatedWorker {
+  addWorker(wrongByMs = 0): SimulatedWorker {
     const name = `n${(this.#made += 1)}`;
     const random = this.random.fork(name);
-    const skewMs = random.int(2 * MAX_SKEW_MS) - MAX_SKEW_MS;
+    const skewMs = wrongByMs + random.int(2 * MAX_SKEW_MS) - MAX_SKEW_MS;
     const worker = new SimulatedWorker({
       ...{ name, clock: this.clock, etcd: this.etcd, keys: this.keys, random, skewMs },
       rate: random.chance(0.5) ? 1 : 1 + (2 * random.next() - 1) * MAX_RATE_ERROR,
       options: this.scenario.node,
       mutation: this.#mutation,
       onProcess: (process) => this.processes.push(process),
+      onCall: (caller, call) => this.#listen(caller, call),
     });
     this.workers.push(worker);
+    this.#noteClock(worker);
     this.note(`${name} starts, its clock ${skewMs} ms off`);
     worker.node.start().catch(() => {
       this.note(`${name} could not start`);
@@ -75,15 +86,50 @@ export class World {
     return worker;
   }
 
+  stepClock(worker: SimulatedWorker, skewMs: number): void {
+    this.note(`the clock of ${worker.name} steps from ${worker.skewMs} to ${skewMs} ms off`);
+    worker.stepWall(skewMs);
+    this.#noteClock(worker);
+  }
+
+  /** True when the worker's clock was wrong at some time in between. */
+  hadWrongClock(name: string, fromMs: number, throughMs: number): boolean {
+    return this.wrongClocks.some(
+      (one) => one.worker.name === name && one.fromMs <= throughMs && one.throughMs >= fromMs,
+    );
+  }
+
+  #noteClock(worker: SimulatedWorker): void {
+    this.#endWrong(worker);
+    if (worker.isWrong) this.wrongClocks.push({ worker, fromMs: this.clock.now(), throughMs: Infinity });
+  }
+
+  #endWrong(worker: SimulatedWorker): void {
+    const last = this.wrongClocks.at(-1);
+    if (last?.worker === worker) last.throughMs = Math.min(last.throughMs, this.clock.now());
+  }
+
+  #listen(worker: SimulatedWorker, { method, phase, args }: InterceptedCall): void {
+    if (!worker.isWrong || method !== 'txn' || phase !== 'request' || this.wasMisled) return;
+    const isJudged = worker.node.clockSkewMs !== null;
+    const { success } = args[0] as Txn;
+    if (isJudged || success.every(({ type, key }) => type === 'get' || key.startsWith(this.keys.workers)))
+      return;
+    this.wasMisled = true;
+    this.note(`${worker.name} knows fewer than three clocks, and cannot tell that its own is wrong`);
+  }
+
   kill(worker: SimulatedWorker): void {
     this.note(`${worker.name} is killed`);
     this.#forget(worker);
+    this.#endWrong(worker);
     worker.kill();
   }
 
   powerOff(worker: SimulatedWorker): void {
     this.note(`${worker.name} loses its power`);
     this.#forget(worker);
+    this.#endWrong(worker);
     worker.powerOff();
   }
 

@@ -1,14 +1,16 @@
 /** Nothing lost and nothing stuck: every due time has its one account, and nothing waits that should have moved. */
 import { formatRunId, parseRunId } from '../../../etcd/keys.js';
+import { prefixRange } from '../../../etcd/store.js';
 import { parseSchedule } from '../../../schedule/index.js';
 import type { Definition } from '../scenario.js';
-import { MAX_SKEW_MS, type World } from '../world.js';
+import { MAX_SKEW_MS } from '../worker.js';
+import type { World } from '../world.js';
 import type { CheckedHistory } from './history.js';
 import type { Violation } from './violation.js';
 
 /** A change reaches a leader whose clock is off by so much at most, and so is that of whoever wrote it. */
 const SETTLED_AFTER_MS = 2 * MAX_SKEW_MS + 100;
-/** Due times in the last moments may still be under way. */
+/** Due times in the last moments may still have to be planned, unless the cursor says that they are. */
 const LATEST_MS = 25_000;
 /**
  * A firing that waits for so long in a healed cluster is stuck, unless others of its job keep its slot busy, or so much
@@ -22,8 +24,10 @@ export function checkAccounting(
   history: CheckedHistory,
   last: ReadonlyMap<string, Definition>,
 ): Violation[] {
-  const throughMs = world.clock.now() - LATEST_MS;
+  const throughMs = Math.max(world.clock.now() - LATEST_MS, plannedThroughMs(world));
   const violations: Violation[] = [];
+  // A leader that took its wrong clock for right has planned by it.
+  if (world.wasMisled) return violations;
   for (const [job, { schedule }] of [...world.scenario.steady, ...last]) {
     const fromMs = Math.max(world.changedAtMs.get(job)!, history.firstLeaderAtMs) + SETTLED_AFTER_MS;
     violations.push(...accountOf(history, job, schedule, fromMs, throughMs));
@@ -33,6 +37,22 @@ export function checkAccounting(
     violations.push({ subject: runId, text: 'was asked for by hand and never accounted for', atMs: null });
   }
   return [...violations, ...stuck(world, history)];
+}
+
+/** Up to when every due time must be a firing or a record, by the cursor's own word; 0 while changed jobs are not planned. */
+export function plannedThroughMs({ etcd, keys }: World): number {
+  const cursor = etcd.get(keys.cursor);
+  if (cursor === null) return 0;
+  const { plannedThrough, jobsRevision } = JSON.parse(cursor.value.toString()) as StoredCursor;
+  const jobs = etcd.range(prefixRange(keys.jobs)).kvs;
+  if (jobs.some(({ modRevision }) => modRevision > jobsRevision)) return 0;
+  // Where it names a job, those behind it are not planned at that time.
+  return Date.parse(plannedThrough.due) - (plannedThrough.job === null ? 0 : 1);
+}
+
+interface StoredCursor {
+  readonly plannedThrough: { readonly due: string; readonly job: string | null };
+  readonly jobsRevision: number;
 }
 
 function accountOf(

@@ -3,7 +3,8 @@ import { parseDuration } from '../../../duration.js';
 import { NODE_DEFAULTS } from '../../../node/options.js';
 import type { ObservedProcess } from '../process.js';
 import type { Definition } from '../scenario.js';
-import { MAX_SKEW_MS, type World } from '../world.js';
+import { MAX_SKEW_MS } from '../worker.js';
+import type { World } from '../world.js';
 import type { CheckedHistory, Claim } from './history.js';
 import type { Violation } from './violation.js';
 
@@ -15,6 +16,15 @@ interface Attempt {
 
 /** The wall clocks of two nodes may differ by this, and a little for their rates. */
 const BETWEEN_CLOCKS_MS = 2 * MAX_SKEW_MS + 20;
+/**
+ * No process starts earlier than this before its due time in *true* time, where its node knew at least three clocks, its
+ * own among them: it is then within `maxClockSkew` of their median. A majority of them is right (the nemesis sees to that),
+ * so the median is the clock of one that is right, or lies between two of those: within `MAX_SKEW_MS` of the true time. The
+ * rest is for the rates, by which what was known of another clock may have changed since it was last heard of.
+ *
+ * With fewer clocks nobody can tell which one is wrong, and nothing is promised.
+ */
+const TRULY_EARLY_MS = NODE_DEFAULTS.maxClockSkewMs + MAX_SKEW_MS + 100;
 
 export function checkProcesses(world: World, history: CheckedHistory): Violation[] {
   const violations: Violation[] = [];
@@ -25,11 +35,14 @@ export function checkProcesses(world: World, history: CheckedHistory): Violation
       atMs: process.startedAtMs,
     });
   const attempts = world.processes.map((process) => ({ process, claim: claimOf(history, process) }));
-  for (const attempt of attempts) checkStart(attempt, wrong);
+  for (const attempt of attempts) {
+    checkStart(attempt, wrong);
+    if (!world.wasMisled) checkTrueTime(attempt, wrong);
+  }
   // Somebody who revokes the lease of a living worker takes its claims away while it goes on with them.
   const undisturbed = attempts.filter(({ claim }) => claim?.end !== 'revoked-by-hand');
   for (const ofRun of grouped(undisturbed, ({ process }) => process.runId).values())
-    checkSequence(ofRun, wrong);
+    checkSequence(world, ofRun, wrong);
   for (const [runId, ofRun] of grouped(attempts, ({ process }) => process.runId))
     checkCount(world, history, runId, ofRun, violations);
   for (const [job, ofJob] of grouped(undisturbed, ({ process }) => process.job)) {
@@ -63,18 +76,33 @@ function checkStart(attempt: Attempt, wrong: Wrong): void {
     wrong(attempt, `ran ${command}, which was not its job's command`);
 }
 
+function checkTrueTime(attempt: Attempt, wrong: Wrong): void {
+  const { knownSkewMs, dueMs, startedAtMs } = attempt.process;
+  if (knownSkewMs !== null && startedAtMs < dueMs - TRULY_EARLY_MS)
+    wrong(attempt, `started ${dueMs - startedAtMs} ms early in true time, and could have known it`);
+}
+
 /** The attempts of one firing. */
-function checkSequence(attempts: readonly Attempt[], wrong: Wrong): void {
+function checkSequence(world: World, attempts: readonly Attempt[], wrong: Wrong): void {
   for (const [index, next] of attempts.entries()) {
     const before = attempts[index - 1];
     if (!before) continue;
     if (before.process.attempt >= next.process.attempt) wrong(next, 'started again');
     if (isBeside(before, next)) wrong(next, `ran beside attempt ${before.process.attempt}`);
-    const delayMs = retryDelayAfter(before);
-    const pausedMs = next.process.startedAtMs - (before.process.endedAtMs ?? 0);
+    const endedAtMs = before.process.endedAtMs ?? 0;
+    const pausedMs = next.process.startedAtMs - endedAtMs;
+    const delayMs = isMeasuredWell(world, before, next) ? retryDelayAfter(before) : 0;
     if (delayMs > 0 && pausedMs < delayMs - BETWEEN_CLOCKS_MS)
       wrong(next, `was a retry after only ${pausedMs} ms`);
   }
+}
+
+/** A retry is written by one clock and started by another: both must be right, or could have known that they are not. */
+function isMeasuredWell(world: World, before: Attempt, next: Attempt): boolean {
+  const endedAtMs = before.process.endedAtMs ?? 0;
+  const { worker, startedAtMs, knownSkewMs } = next.process;
+  if (world.hadWrongClock(before.process.worker, endedAtMs, startedAtMs)) return false;
+  return knownSkewMs !== null || !world.hadWrongClock(worker, startedAtMs, startedAtMs);
 }
 
 /** The processes of one job. */
