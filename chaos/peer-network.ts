@@ -2,22 +2,27 @@
  * The network between etcd members: one loopback port in front of each, and behind it one path for each member that
  * dials, so that any two can be parted without touching the third.
  *
- * Who dials is found by the process that holds the other end of the connection. The header `X-Server-From` of etcd's peer
- * requests would not do: raft's messages carry it, but a follower that keeps leases alive through its leader sends requests
- * without it, and so does a member that joins.
+ * Who dials stands in the first request: raft's messages carry the header `X-PeerURLs`, in which the sender names its own
+ * address. Others carry none: those of a follower that keeps leases alive through its leader, of a member that joins, and
+ * etcd's probes. For them the process is looked up that holds the other end of the connection, which takes the kernel
+ * some ms.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TcpPath, type TcpPathOptions } from '../test/support/tcp-path.js';
 import { ownerOf } from './socket-owner.js';
 
+const PEER_URLS = /^X-PeerURLs: *http:\/\/([^\r\n,]+)/im;
 /** A process is known a moment after it was started. */
 const IDENTIFY_ATTEMPTS = 50;
 const IDENTIFY_PAUSE_MS = 20;
 
 export class PeerNetwork {
   private readonly servers = new Map<string, Server>();
+  /** By process id. */
   private readonly names = new Map<number, string>();
+  /** By the address at which their peers reach them. */
+  private readonly fronts = new Map<string, string>();
   private readonly paths = new Map<string, TcpPath>();
   private readonly unidentified = new Set<Socket>();
 
@@ -39,7 +44,9 @@ export class PeerNetwork {
       server.once('error', reject);
       server.listen(0, '127.0.0.1', resolve);
     });
-    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    this.fronts.set(address, member);
+    return address;
   }
 
   /** What each of the two dials to the other. */
@@ -71,16 +78,41 @@ export class PeerNetwork {
   private async accept(socket: Socket, member: string, target: string): Promise<void> {
     this.unidentified.add(socket);
     socket.on('error', () => undefined);
+    const head = await firstBytes(socket);
+    const from = head && (this.byHeader(head) ?? (await this.byProcess(socket)));
+    this.unidentified.delete(socket);
+    if (from === null) {
+      socket.destroy();
+      return;
+    }
+    socket.unshift(head);
+    this.path(from, member).carry(socket, target);
+  }
+
+  private byHeader(head: Buffer): string | null {
+    const address = PEER_URLS.exec(head.toString('latin1'))?.[1];
+    return (address !== undefined && this.fronts.get(address)) || null;
+  }
+
+  private async byProcess(socket: Socket): Promise<string | null> {
     for (let attempt = 0; attempt < IDENTIFY_ATTEMPTS && !socket.destroyed; attempt += 1) {
-      const pid = ownerOf(socket, this.names.keys());
-      if (pid !== null) {
-        this.unidentified.delete(socket);
-        this.path(this.names.get(pid)!, member).carry(socket, target);
-        return;
-      }
+      const pid = await ownerOf(socket, () => this.names.keys());
+      if (pid !== null) return this.names.get(pid) ?? null;
       await sleep(IDENTIFY_PAUSE_MS);
     }
-    this.unidentified.delete(socket);
-    socket.destroy();
+    return null;
   }
+}
+
+/** Of a paused socket, which is paused again after them; null when it ends without any. */
+function firstBytes(socket: Socket): Promise<Buffer | null> {
+  return new Promise((resolve) => {
+    const done = (head: Buffer | null): void => {
+      socket.pause().off('data', done).off('end', onEnd).off('close', onEnd);
+      resolve(head);
+    };
+    const onEnd = (): void => done(null);
+    socket.on('data', done).on('end', onEnd).on('close', onEnd);
+    socket.resume();
+  });
 }

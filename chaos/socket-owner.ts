@@ -1,25 +1,26 @@
 /** Linux only: which process is at the other end of a connection on this machine. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
 /**
- * The one of `pids` that holds the other end of an accepted IPv4 connection; null when none does (any more). Reads
- * /proc at once, since the connection may be gone soon.
+ * The one of `pids` that holds the other end of an accepted IPv4 connection; null when none does (any more). Where many
+ * connections have been closed of late, it takes the kernel tens of ms.
  */
-export function ownerOf(accepted: Socket, pids: Iterable<number>): number | null {
+export async function ownerOf(accepted: Socket, pids: () => Iterable<number>): Promise<number | null> {
   const { localPort, remotePort } = accepted;
   if (localPort === undefined || remotePort === undefined) return null;
-  const inode = inodeOf(remotePort, localPort);
+  const inode = await inodeOf(remotePort, localPort);
   if (inode === null) return null;
-  for (const pid of pids) if (holds(pid, `socket:[${inode}]`)) return pid;
+  for (const pid of pids()) if (holds(pid, `socket:[${inode}]`)) return pid;
   return null;
 }
 
 /** Of the connected socket with these ports, in the order of /proc/net/tcp: its own and the other's. */
-function inodeOf(port: number, otherPort: number): string | null {
+async function inodeOf(port: number, otherPort: number): Promise<string | null> {
   const hex = (value: number): string => value.toString(16).toUpperCase().padStart(4, '0');
   const ports = new RegExp(`:${hex(port)} [0-9A-F]+:${hex(otherPort)} .*`);
-  const row = ports.exec(readFileSync('/proc/net/tcp', 'latin1'))?.[0].split(/ +/);
+  const row = ports.exec(await readFile('/proc/net/tcp', 'latin1'))?.[0].split(/ +/);
   // The ports, state, queues, timer, retransmits, user, timeout, inode.
   const inode = row?.[8];
   return inode === undefined || inode === '0' ? null : inode;
