@@ -1,16 +1,17 @@
 /**
- * What `npm start`, `npm test`, `npm run bench` and `npm run simulate` run: all set-up first, then the program with the
- * arguments that follow `--`.
+ * What `npm start`, `npm test` and `npm run bench`, `chaos` and `simulate` run: all set-up first, then the program with
+ * the arguments that follow `--`.
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { root, setup, setupBench, SetupError } from './setup.mjs';
+import { root, setup, setupTools, SetupError } from './setup.mjs';
 
 const commands = {
   start: (args) => [join(root, 'dist', 'cli', 'main.js'), 'dev', '-f', 'jobs.example.yaml', ...args],
   test: (args) => [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args],
-  bench: (args) => [setupBench(), ...args],
+  bench: (args) => [join(setupTools(), 'bench', 'main.js'), ...args],
+  chaos: (args) => [join(setupTools(), 'chaos', 'main.js'), ...args],
   simulate: (args) => [join(root, 'dist', 'testing', 'simulation', 'main.js'), ...args],
 };
 

@@ -31,20 +31,20 @@ export function setup() {
   });
 }
 
-/** Compiles bench/ with the sources that it imports into `.cache/bench`, and returns the path of its main program. */
-export function setupBench() {
-  const outDir = join(cache, 'bench');
+/** Compiles bench/ and chaos/ with the sources that they import; returns the folder that holds both. */
+export function setupTools() {
+  const outDir = join(cache, 'tools');
   compile({
-    name: 'the benchmarks',
-    project: 'tsconfig.bench.json',
-    sources: ['bench', 'src', 'test/support'],
-    inputs: ['tsconfig.json', 'tsconfig.bench.json', 'package-lock.json'],
+    name: 'the benchmarks and the chaos run',
+    project: 'tsconfig.tools.json',
+    sources: ['bench', 'chaos', 'src', 'test/support'],
+    inputs: ['tsconfig.json', 'tsconfig.tools.json', 'package-lock.json'],
     outDir,
     outputOf: (source) => source,
   });
   // Sources that read the project's package.json find it two folders up, like in dist/.
   writeFileSync(join(outDir, 'package.json'), readFileSync(join(root, 'package.json')));
-  return join(outDir, 'bench', 'main.js');
+  return outDir;
 }
 
 export function checkNode(version) {

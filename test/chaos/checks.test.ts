@@ -147,7 +147,7 @@ describe('the checks of a chaos run', () => {
     ['a skip that ran', GOOD, succeeded({ outcome: 'skipped' }), 'says skipped, and it ran'],
     ['a loss without crashes', GOOD, succeeded({ outcome: 'lost' }), 'says lost after 0 crashes'],
     ['a timeout that ended', GOOD, succeeded({ outcome: 'timed_out' }), 'says timed_out'],
-    ['a kill', GOOD, succeeded({ outcome: 'killed' }), 'says killed, and nobody asked for it'],
+    ['a kill', GOOD, succeeded({ outcome: 'killed' }), 'says killed (null), and nobody asked for it'],
   ])('see a record that tells of %s', (_what, text, record, told) => {
     const found = brokenIn(observe(text, { records: new Map([[RUN_ID, record]]) }));
     expect(found).toEqual([expect.stringContaining(`false record: ${told}`)]);

@@ -1,5 +1,5 @@
 /** The script that the jobs of the chaos run execute, run for real. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -28,7 +28,7 @@ function run(attempt: number, options: CommandOptions, runId = RUN_ID) {
     ...{ ETCRON_RUN_ID: runId, ETCRON_JOB: 'job', ETCRON_ATTEMPT: String(attempt) },
     ETCRON_FENCING_TOKEN: String(40 + attempt),
   };
-  return execa(program, args, { extendEnv: false, env, reject: false });
+  return execa(program, args, { extendEnv: false, env, reject: false, stdio: 'ignore' });
 }
 
 const evidence = () => readEvidence(join(folder, 'evidence'));
@@ -74,7 +74,7 @@ it('finds out that another attempt lives, also when only a process of its tree d
 it('finds out that another firing of its job runs, where it is to be alone', async () => {
   const other = 'job/2026-11-21T14:00:10.000Z';
   const first = run(1, { durationMs: 60_000, alone: true });
-  await waitUntil(() => evidence().length === 1, { what: 'its start' });
+  await waitUntil(() => readFileSync(join(folder, 'locks', 'job'), 'utf8'), { what: 'its lock' });
   await run(1, { durationMs: 5 }, other);
   await run(2, { durationMs: 5, alone: true }, other);
   first.kill('SIGKILL');
