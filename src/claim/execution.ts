@@ -370,7 +370,10 @@ function judge({ ending }: RunResult): { outcome: Outcome; reason: string | null
     case 'timed-out':
       return { outcome: 'timed_out', reason: 'it took longer than its timeout' };
     case 'killed':
-      return { outcome: 'killed', reason: ending.reason };
+      return {
+        outcome: 'killed',
+        reason: ending.reason === 'shutdown' ? 'its worker was stopped; recovery: abandon' : ending.reason,
+      };
     case 'start-failed':
       return {
         outcome: 'failed',
