@@ -20,7 +20,6 @@ export class TcpFlow {
   /** Null stands for the end of the stream. */
   private readonly held: { chunk: Buffer | null; dueMs: number }[] = [];
   private heldBytes = 0;
-  private lastDueMs = 0;
   private timer: Timer | null = null;
   private waitsForDrain = false;
 
@@ -61,8 +60,7 @@ export class TcpFlow {
   }
 
   private hold(chunk: Buffer | null, transitMs: number): void {
-    this.lastDueMs = Math.max(this.lastDueMs, this.rules.clock.monotonicMs() + transitMs);
-    this.held.push({ chunk, dueMs: this.lastDueMs });
+    this.held.push({ chunk, dueMs: this.rules.clock.monotonicMs() + transitMs });
     this.heldBytes += chunk?.length ?? 0;
     this.update();
   }
