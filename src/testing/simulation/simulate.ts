@@ -5,9 +5,8 @@
  *
  *     workers and jobs start → faults for a while → healing → calm → checks → all nodes stop → nothing is left
  */
-import { parseRunId } from '../../etcd/keys.js';
 import { prefixRange } from '../../etcd/store.js';
-import { checkAccounting, plannedThroughMs } from './checks/accounting.js';
+import { checkAccounting, plannedThroughMs, waitingFor } from './checks/accounting.js';
 import { CheckedHistory } from './checks/history.js';
 import { checkProcesses } from './checks/processes.js';
 import type { Violation } from './checks/violation.js';
@@ -34,7 +33,7 @@ const WARM_UP_MS = 200;
 const MIN_CALM_MS = 20_000;
 const MAX_CALM_MS = 60_000;
 const CALM_STEP_MS = 2_000;
-/** A firing that is older and still there keeps the calm going. */
+/** A firing that has waited for so long keeps the calm going. */
 const CAUGHT_UP_MS = 12_000;
 
 /** A node that spins for ever, or breaks the simulation in another way, is a violation, too. */
@@ -82,9 +81,7 @@ async function run(world: World, nemesis: Nemesis): Promise<void> {
 
 /** Everything is planned up to now, and nothing waits that was due a while ago. */
 function hasCaughtUp(world: World): boolean {
-  const nowMs = world.clock.now();
-  const isOld = (runId: string): boolean => parseRunId(runId)!.dueMs < nowMs - CAUGHT_UP_MS;
-  return plannedThroughMs(world) >= nowMs && !world.firings().some(isOld);
+  return plannedThroughMs(world) >= world.clock.now() && waitingFor(CAUGHT_UP_MS, world).length === 0;
 }
 
 function check(world: World, nemesis: Nemesis): Violation[] {

@@ -1,6 +1,6 @@
 /** The simulated world: etcd, the machines, what an operator does by hand, and the notes of an observer. */
 import { Keys, formatRunId, type FiringId } from '../../etcd/keys.js';
-import { prefixRange, type Operation, type Txn } from '../../etcd/store.js';
+import type { Operation, Txn } from '../../etcd/store.js';
 import { createRandom, type Random } from '../../random.js';
 import { encodeFiring, manualFiring } from '../../view/firing-record.js';
 import { FakeClock } from '../fake-clock.js';
@@ -189,13 +189,6 @@ export class World {
       at: new Date(this.clock.now()).toISOString(),
     });
     this.#write({ type: 'put', key: this.keys.kills + runId, value });
-  }
-
-  /** Keys under `firings/`, without the prefix. */
-  firings(): string[] {
-    return this.etcd
-      .range(prefixRange(this.keys.firings))
-      .kvs.map((kv) => kv.key.slice(this.keys.firings.length));
   }
 
   #write(operation: Operation): void {

@@ -36,7 +36,7 @@ export function checkAccounting(
     if (history.records.has(runId) || history.firing(runId)) continue;
     violations.push({ subject: runId, text: 'was asked for by hand and never accounted for', atMs: null });
   }
-  return [...violations, ...stuck(world, history)];
+  return [...violations, ...stuck(world)];
 }
 
 /** Up to when every due time must be a firing or a record, by the cursor's own word; 0 while changed jobs are not planned. */
@@ -79,16 +79,27 @@ function accountOf(
   return violations;
 }
 
-function stuck(world: World, history: CheckedHistory): Violation[] {
-  const nowMs = world.clock.now();
-  const recent = world.processes.filter((one) => (one.endedAtMs ?? nowMs) > nowMs - BUSY_WITHIN_MS);
-  if (recent.length >= (world.scenario.node.capacity ?? Infinity)) return [];
+/** Firings that could have run, or could have gone on, so long ago. */
+export function waitingFor(waitMs: number, world: World): { runId: string; sinceMs: number }[] {
+  const { clock, etcd, keys, processes, scenario } = world;
+  const nowMs = clock.now();
+  const recent = processes.filter((one) => (one.endedAtMs ?? nowMs) > nowMs - BUSY_WITHIN_MS);
+  if (recent.length >= (scenario.node.capacity ?? Infinity)) return [];
   const busy = new Set(recent.map((one) => one.job));
-  return world.firings().flatMap((runId) => {
-    const id = parseRunId(runId)!;
-    const { notBefore } = history.firing(runId) ?? {};
-    const dueMs = Math.max(id.dueMs, notBefore === undefined ? 0 : Date.parse(notBefore));
-    if (busy.has(id.job) || dueMs > nowMs - STUCK_AFTER_MS) return [];
-    return [{ subject: runId, text: `stuck since ${Math.round((nowMs - dueMs) / 1000)} s`, atMs: dueMs }];
+  return etcd.range(prefixRange(keys.firings)).kvs.flatMap(({ key, value }) => {
+    const runId = key.slice(keys.firings.length);
+    const { job, dueMs } = parseRunId(runId)!;
+    const { notBefore } = JSON.parse(value.toString()) as { notBefore?: string };
+    const sinceMs = Math.max(dueMs, notBefore === undefined ? 0 : Date.parse(notBefore));
+    return busy.has(job) || sinceMs > nowMs - waitMs ? [] : [{ runId, sinceMs }];
   });
+}
+
+function stuck(world: World): Violation[] {
+  const nowMs = world.clock.now();
+  return waitingFor(STUCK_AFTER_MS, world).map(({ runId, sinceMs }) => ({
+    subject: runId,
+    text: `stuck since ${Math.round((nowMs - sinceMs) / 1000)} s`,
+    atMs: sinceMs,
+  }));
 }
