@@ -2,7 +2,9 @@
  * Whether each firing ran once and on time: the pure part, fed with the changes of `lock/` and `runs/` as etcd tells them. A
  * firing that was claimed or recorded twice shows here, although its key can exist only once at a time.
  */
+import { lockRecordSchema } from '../src/claim/lock-record.js';
 import type { Keys } from '../src/etcd/keys.js';
+import { decodeRecord } from '../src/etcd/record.js';
 import type { WatchEvent } from '../src/etcd/store.js';
 import { decodeRun, type RunRecord } from '../src/history/run-record.js';
 
@@ -10,6 +12,8 @@ export interface Account {
   /** One for each expected firing that was found; of several, the first. */
   readonly records: readonly RunRecord[];
   readonly problems: readonly string[];
+  /** Claims that were made again for the same attempt. */
+  readonly handBacks: number;
 }
 
 export interface JudgeOptions {
@@ -17,24 +21,34 @@ export interface JudgeOptions {
   readonly planned?: ReadonlySet<string>;
   /** Workers were killed: an attempt more is right for each that was lost with its worker. */
   readonly crashes?: boolean;
+  /**
+   * A claim may have been given back before anything was started, as a worker does that is too starved to trust its clock.
+   * It shows as a later claim for the same attempt.
+   */
+  readonly handBacks?: boolean;
 }
 
 /** Problems of one kind that are named; the others are counted. */
 const NAMED = 3;
 
 export class Ledger {
-  readonly #claims = new Map<string, number>();
+  /** The attempts that each firing was claimed for, in order. */
+  readonly #claims = new Map<string, number[]>();
   readonly #records = new Map<string, RunRecord[]>();
   readonly #missed: { job: string; from: number; through: number }[] = [];
-  /** Values under `runs/` that are no run records. */
+  /** Locks and run records that cannot be read. */
   readonly #broken: string[] = [];
 
   apply(keys: Keys, events: readonly WatchEvent[]): void {
     for (const event of events) {
       if (event.type === 'delete') continue;
       const { key } = event.kv;
-      if (key.startsWith(keys.locks)) this.#claimed(key.slice(keys.locks.length));
-      else if (key.startsWith(keys.runs)) {
+      if (key.startsWith(keys.locks)) {
+        const runId = key.slice(keys.locks.length);
+        const decoded = decodeRecord(lockRecordSchema, event.kv);
+        if (decoded.ok) append(this.#claims, runId, decoded.value.attempt);
+        else this.#broken.push(`${runId}: ${decoded.problem}`);
+      } else if (key.startsWith(keys.runs)) {
         const runId = key.slice(keys.runs.length);
         const decoded = decodeRun(event.kv);
         if (decoded.ok) this.#recorded(runId, decoded.value);
@@ -51,8 +65,10 @@ export class Ledger {
     return this.#records.get(runId)?.[0];
   }
 
-  judge(expected: readonly string[], { planned, crashes = false }: JudgeOptions = {}): Account {
+  judge(expected: readonly string[], options: JudgeOptions = {}): Account {
+    const { planned, crashes = false, handBacks: mayHandBack = false } = options;
     const records: RunRecord[] = [];
+    let handBacks = 0;
     const found = {
       lost: [] as string[],
       unfinished: [] as string[],
@@ -70,10 +86,14 @@ export class Ledger {
         continue;
       }
       records.push(record);
-      const claims = this.#claims.get(runId) ?? 0;
+      const claims = this.#claims.get(runId) ?? [];
+      const again = claims.length - new Set(claims).size;
+      handBacks += again;
       const right = 1 + (crashes ? record.crashes : 0);
-      if (own.length > 1 || claims > right || record.attempts > right)
-        found.doubled.push(`${runId} (${claims} claims, ${own.length} records, ${record.attempts} attempts)`);
+      if (own.length > 1 || claims.length > right + (mayHandBack ? again : 0) || record.attempts > right)
+        found.doubled.push(
+          `${runId} (${claims.length} claims, ${own.length} records, ${record.attempts} attempts)`,
+        );
       if (record.startedAt !== null && record.startedAt < dueMs)
         found.early.push(`${runId} (${dueMs - record.startedAt} ms)`);
       if (record.outcome === 'missed') found.missed.push(runId);
@@ -83,8 +103,8 @@ export class Ledger {
     const problems = Object.entries(found).flatMap(([kind, runs]) =>
       runs.length === 0 ? [] : [`${runs.length} of ${expected.length} firings ${kind}: ${shorten(runs)}`],
     );
-    if (this.#broken.length > 0) problems.push(`unreadable run records: ${shorten(this.#broken)}`);
-    return { records, problems };
+    if (this.#broken.length > 0) problems.push(`unreadable locks or run records: ${shorten(this.#broken)}`);
+    return { records, problems, handBacks };
   }
 
   /**
@@ -108,14 +128,8 @@ export class Ledger {
     return again.length === 0 ? [] : [`${again.length} firings came up again: ${shorten(again)}`];
   }
 
-  #claimed(runId: string): void {
-    this.#claims.set(runId, (this.#claims.get(runId) ?? 0) + 1);
-  }
-
   #recorded(runId: string, record: RunRecord): void {
-    const before = this.#records.get(runId);
-    if (before) before.push(record);
-    else this.#records.set(runId, [record]);
+    append(this.#records, runId, record);
     if (record.missed !== null) this.#missed.push({ job: jobOf(runId), ...record.missed });
   }
 
@@ -123,6 +137,12 @@ export class Ledger {
     const [job, dueMs] = [jobOf(runId), dueOf(runId)];
     return this.#missed.some((range) => range.job === job && range.from <= dueMs && dueMs <= range.through);
   }
+}
+
+function append<T>(lists: Map<string, T[]>, key: string, value: T): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
 }
 
 function jobOf(runId: string): string {

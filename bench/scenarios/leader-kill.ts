@@ -12,6 +12,7 @@ import { LiveLedger, runIds } from '../accounting.js';
 import { BenchCluster } from '../cluster.js';
 import { notingCommand, readStarts, repeatedStarts, type Start } from '../evidence.js';
 import type { Ledger } from '../ledger.js';
+import { PlanWatch } from '../plan-watch.js';
 import { spreadMeasures, type Scenario } from '../scenario.js';
 import { secondsBetween } from '../schedules.js';
 import { median, percentile, spread } from '../statistics.js';
@@ -25,6 +26,8 @@ const WINDOW_MS = 15_000;
 const SETTLE_MS = 5_000;
 const LEADS_WITHIN_MS = 60_000;
 const LAST_RECORD_WITHIN_MS = 30_000;
+/** Whether a command ran twice is judged by the commands. */
+const ALLOWED = { crashes: true, handBacks: true };
 const POLL_MS = 10;
 
 export const leaderKill: Scenario = {
@@ -38,6 +41,12 @@ export const leaderKill: Scenario = {
     { key: 'allMaxMs', label: 'worst lateness after the kill of all firings', unit: 'ms', digits: 0 },
     { key: 'claimed', label: 'firings that the dead had claimed and not ended', unit: '', digits: 0 },
     { key: 'claimedMaxMs', label: 'worst lateness of those', unit: 'ms', digits: 0 },
+    {
+      key: 'noticeMs',
+      label: 'firings after the kill: planned before they were due, at least',
+      unit: 'ms',
+      digits: 0,
+    },
     { key: 'takeoverMs', label: 'kill → another one leads, median', unit: 'ms', digits: 0 },
     { key: 'takeoverMaxMs', label: 'kill → another one leads, max', unit: 'ms', digits: 0 },
   ],
@@ -47,12 +56,15 @@ export const leaderKill: Scenario = {
     const file = join(folder, 'starts');
     const cluster = await BenchCluster.start(context, '/leader-kill');
     const random = createRandom('leader-kill');
-    const live = new LiveLedger(cluster, await cluster.revision());
+    const fromRevision = await cluster.revision();
+    const live = new LiveLedger(cluster, fromRevision);
+    const plans = new PlanWatch(cluster.store, cluster.keys, fromRevision);
     try {
       const jobs = await cluster.putJobs(JOBS, '* * * * * *', notingCommand(file));
       await cluster.allPlanned(jobs);
       const takeovers: number[] = [];
       const found: Latenesses[] = [];
+      const notices: number[] = [];
       const problems: string[] = [];
       for (let kill = 1; kill <= KILLS; kill += 1) {
         await sleep(SETTLE_MS + WINDOW_MS + random.next() * 1000);
@@ -62,10 +74,11 @@ export const leaderKill: Scenario = {
         takeovers.push(await nextLeads(cluster, killedMs));
         await sleep(killedMs + WINDOW_MS - Date.now());
         const expected = runIds(jobs, secondsBetween(killedMs - WINDOW_MS, killedMs + WINDOW_MS));
-        const account = await live.account(expected, LAST_RECORD_WITHIN_MS, { crashes: true });
+        const account = await live.account(expected, LAST_RECORD_WITHIN_MS, ALLOWED);
         const window = compareStarts(expected, await readStarts(file), live.ledger, killedMs);
         live.ledger.settle(expected);
         found.push(window);
+        notices.push(...plans.take(runIds(jobs, secondsBetween(killedMs, killedMs + WINDOW_MS))));
         problems.push(
           ...[...account.problems, ...window.problems].map((problem) => `kill ${kill}: ${problem}`),
         );
@@ -84,12 +97,14 @@ export const leaderKill: Scenario = {
         allMaxMs: percentile([...after, ...claimed], 1),
         claimed: claimed.length,
         claimedMaxMs: percentile(claimed, 1),
+        noticeMs: Math.min(...notices),
         takeoverMs: median(takeovers),
         takeoverMaxMs: percentile(takeovers, 1),
       };
       return { figures, problems };
     } finally {
       live.close();
+      plans.close();
       await cluster.stop();
       await rm(folder, { recursive: true, force: true });
     }

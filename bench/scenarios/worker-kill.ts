@@ -25,6 +25,8 @@ const NOTICE_MS = 2_000;
 const STARTED_WITHIN_MS = 30_000;
 const RESTARTED_WITHIN_MS = 60_000;
 const LAST_RECORD_WITHIN_MS = 30_000;
+/** Whether a command ran twice is judged by the commands. */
+const ALLOWED = { crashes: true, handBacks: true };
 /** After the last start, and after a worker that was replaced has registered. */
 const SETTLE_MS = 1_000;
 
@@ -106,7 +108,7 @@ async function killOne(
     );
     gate.open();
     const expected = runIds(jobs, [dueMs]);
-    const account = await live.account(expected, LAST_RECORD_WITHIN_MS, { crashes: true });
+    const account = await live.account(expected, LAST_RECORD_WITHIN_MS, ALLOWED);
     // What started late, and once too often, would show by now.
     const starts = await startsWhen(file, () => true, 0);
     const nexts = after.slice(before.length);
