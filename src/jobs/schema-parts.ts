@@ -42,7 +42,9 @@ export function choice<const Word extends string>(words: readonly Word[]) {
 export function yesOrNo() {
   return z.boolean({
     error: mustBe('true or false', (input) =>
-      /^(yes|no|on|off|y|n)$/i.test(String(input)) ? 'YAML 1.2 knows true and false only' : undefined,
+      typeof input === 'string' && /^(yes|no|on|off|y|n)$/i.test(input)
+        ? 'YAML 1.2 knows true and false only'
+        : undefined,
     ),
   });
 }
@@ -59,7 +61,7 @@ export function duration(minMs: number) {
         return `must be at most ${formatDuration(MAX_DURATION_MS)}, not ${quote(value)}`;
       return null;
     },
-    mustBe('a duration', (input) => durationHint(String(input))),
+    mustBe('a duration', (input) => durationHint(typeof input === 'number' ? String(input) : '')),
   );
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { formatProblem, parseJobsFile, parseJobValue, serializeDefinition } from '../../src/jobs/index.js';
 
 const JOB = 'schedule: "@daily"\ncommand: x\n';
@@ -61,6 +62,11 @@ describe('hostile definitions', () => {
     ['a number as a name', `${JOB}1: 2`, /1: is not a field of a job/],
     ['a list as a name', '{[1, 2]: 3}', /is not YAML: with stringKeys, all keys must be strings|must be/],
     ['a set', '? a\n? b', /is required/],
+    [
+      'a map that looks like an object with methods',
+      `${JOB}timeout: {toString: x, valueOf: y}\npaused: {toString: 1, valueOf: 2}`,
+      /timeout: must be a duration, not a map/,
+    ],
   ])('%s', (_, text, expected) => {
     const problem = firstProblem(text);
     if (typeof expected === 'string') expect(problem).toBe(expected);
@@ -107,6 +113,66 @@ const tree = fc.letrec<{ value: unknown }>((tie) => ({
     fc.dictionary(name, tie('value'), { maxKeys: 6, noNullPrototype: true }),
   ),
 })).value;
+
+/** A definition in which everything is said, as JSON and as YAML. */
+const FULL = {
+  ...{
+    schedule: '*/5 * * * *',
+    timezone: 'Europe/Berlin',
+    command: ['echo', 'x'],
+    env: { A: 'b' },
+    cwd: '/srv',
+  },
+  ...{
+    timeout: '1h',
+    retries: { attempts: 3, delay: '5s' },
+    overlap: 'skip',
+    recovery: 'rerun',
+    paused: false,
+  },
+  ...{ misfire: { policy: 'once', limit: 3 }, labels: { a: 'b' }, history: { limit: 3 }, description: 'd' },
+};
+
+describe('a definition that was damaged', () => {
+  const field = fc.constantFrom(...Object.keys(FULL));
+
+  it('in a field is refused with a reason, or reads back as what was made of it', () => {
+    let good = 0;
+    fc.assert(
+      fc.property(field, tree, fc.boolean(), (key, value, asYaml) => {
+        const damaged = { ...FULL, [key]: value };
+        const text = asYaml ? stringify(damaged) : JSON.stringify(damaged);
+        firstProblem(text);
+        const parsed = parseJobValue('a', text);
+        if (!parsed.ok) return;
+        good += 1;
+        expect(parseJobValue('a', serializeDefinition(parsed.definition))).toEqual(parsed);
+      }),
+      { numRuns: 300 },
+    );
+    expect(good).toBeGreaterThan(0);
+  });
+
+  it('in some bytes never throws', () => {
+    const bytes = [JSON.stringify(FULL), stringify(FULL)].map((text) => Buffer.from(text));
+    const hits = fc.array(fc.tuple(fc.nat(2_000), fc.nat(255), fc.nat(20)), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(fc.constantFrom(...bytes), hits, (whole, changes) => {
+        let damaged = Buffer.from(whole);
+        for (const [at, byte, cut] of changes) {
+          const from = at % damaged.length;
+          damaged = Buffer.concat([
+            damaged.subarray(0, from),
+            Buffer.from([byte]),
+            damaged.subarray(from + cut),
+          ]);
+        }
+        firstProblem(damaged);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
 
 describe('anything at all', () => {
   it('never throws on a JSON value', () => {
