@@ -23,8 +23,12 @@ import { NotLeaderError } from './leader-writer.js';
 export interface HousekeepingOptions {
   /** Pause between two bites. */
   readonly intervalMs: number;
-  /** Keys of run records read in one bite. */
+  /** Keys of run records read at once. */
   readonly pageSize: number;
+  /** How long a round through all run records should take; more of them are then read in one bite … */
+  readonly roundMs: number;
+  /** … but not more pages than this, so that a huge history is gone through more slowly instead of weighing on etcd. */
+  readonly maxPagesPerBite: number;
   readonly minRecordAgeMs: number;
   /** History of jobs whose definition is gone or broken. */
   readonly defaultLimit: number;
@@ -34,6 +38,8 @@ export interface HousekeepingOptions {
 export const DEFAULT_HOUSEKEEPING: HousekeepingOptions = {
   intervalMs: 5_000,
   pageSize: 1_000,
+  roundMs: 60_000,
+  maxPagesPerBite: 10,
   minRecordAgeMs: 10 * 60_000,
   defaultLimit: 100,
   defaultMaxAgeMs: 30 * 24 * 3_600_000,
@@ -57,6 +63,8 @@ export class Housekeeping {
   readonly #abort = new AbortController();
   /** Where the next page of run records begins. */
   #position: string;
+  /** Read in each bite of this round. */
+  #pagesPerBite = 1;
   /** The job at the end of the last page, and its record keys seen so far. */
   #carried: { job: string; keys: string[] } = { job: '', keys: [] };
   #loop: Promise<void> | null = null;
@@ -79,7 +87,7 @@ export class Housekeeping {
   async bite(): Promise<void> {
     await this.#endOrphans();
     await this.#removeStaleKills();
-    await this.#prunePage();
+    await this.#prunePages();
   }
 
   async #run(): Promise<void> {
@@ -139,7 +147,19 @@ export class Housekeeping {
     }
   }
 
-  async #prunePage(): Promise<void> {
+  /**
+   * Records come in all the time. At a fixed pace a round would take the longer the more of them there are, and what comes
+   * in meanwhile makes the next one longer still: from some rate on the history would grow for ever.
+   */
+  async #prunePages(): Promise<void> {
+    for (let page = 1; ; page += 1) {
+      const isRoundOver = await this.#prunePage();
+      if (isRoundOver || page >= this.#pagesPerBite || this.#abort.signal.aborted) return;
+    }
+  }
+
+  /** True when it was the last page of a round. */
+  async #prunePage(): Promise<boolean> {
     const { store, keys, options } = this.#context;
     const end = `${keys.runs.slice(0, -1)}0`;
     const page = await readPage(
@@ -147,15 +167,21 @@ export class Housekeeping {
       { start: this.#position, end },
       { limit: options.pageSize, keysOnly: true },
     );
+    if (this.#position === keys.runs) {
+      const { pageSize, intervalMs, roundMs, maxPagesPerBite } = options;
+      const wanted = Math.ceil((page.count / pageSize) * (intervalMs / roundMs));
+      this.#pagesPerBite = Math.min(Math.max(wanted, 1), maxPagesPerBite);
+    }
     for (const kv of page.kvs) await this.#visit(kv);
     const last = page.kvs.at(-1);
     if (page.more && last) {
       this.#position = `${last.key}\0`;
-      return;
+      return false;
     }
     await this.#pruneJob();
     this.#carried = { job: '', keys: [] };
     this.#position = keys.runs;
+    return true;
   }
 
   async #visit(kv: KeyValue): Promise<void> {

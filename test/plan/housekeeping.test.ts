@@ -77,6 +77,33 @@ describe('housekeeping', () => {
     expect(left('old')).toEqual([50, 5]);
   });
 
+  it('reads so many pages in a bite that a round takes a minute, however many records there are', async () => {
+    const { put, putCursor, putRuns, left, bites } = await setUp();
+    await putCursor(NOW_MS);
+    const minutes = Array.from({ length: 72 }, (_, index) => 90 - index);
+    await put(keys.job('many'), history(10));
+    await putRuns('many', minutes);
+    // 24 pages of three; a bite is due every five seconds, twelve times a minute.
+    await bites(11);
+    expect(left('many')).toEqual(minutes);
+    await bites(1);
+    expect(left('many')).toEqual(minutes.slice(-10));
+  });
+
+  it('reads no more than ten pages in a bite', async () => {
+    const { put, putCursor, putRuns, left, bites } = await setUp(1);
+    await putCursor(NOW_MS);
+    await put(keys.job('many'), history(10));
+    await putRuns(
+      'many',
+      Array.from({ length: 130 }, (_, index) => 145 - index),
+    );
+    await bites(12);
+    expect(left('many')).toHaveLength(130);
+    await bites(1);
+    expect(left('many')).toHaveLength(10);
+  });
+
   it('keeps what the cursor has not passed: planning still has to know that it ran', async () => {
     const { put, putCursor, putRuns, left, bites } = await setUp();
     await putCursor(NOW_MS - 25 * MINUTE);
