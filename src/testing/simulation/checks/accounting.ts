@@ -27,8 +27,8 @@ export function checkAccounting(
   const throughMs = Math.max(world.clock.now() - LATEST_MS, plannedThroughMs(world));
   const violations: Violation[] = [];
   // A leader that took its wrong clock for right has planned by it.
-  if (world.wasMisled) return violations;
-  for (const [job, { schedule }] of [...world.scenario.steady, ...last]) {
+  const planned = world.wasMisled ? [] : [...world.scenario.steady, ...last];
+  for (const [job, { schedule }] of planned) {
     const fromMs = Math.max(world.changedAtMs.get(job)!, history.firstLeaderAtMs) + SETTLED_AFTER_MS;
     violations.push(...accountOf(history, job, schedule, fromMs, throughMs));
   }

@@ -198,8 +198,7 @@ export class CheckedHistory {
   #plannedFiring(runId: string, before: StoredFiring | undefined): void {
     this.#byLeader(runId, 'planned');
     if (before) return;
-    if (this.records.has(runId)) this.#wrong(runId, 'planned again after its end');
-    // A leader that took its wrong clock for right may have recorded as missed what was still to come.
+    if (this.#endOf(runId)) this.#wrong(runId, 'planned again after its end');
     if (this.#isMissed(runId) && !this.#world.wasMisled)
       this.#wrong(runId, 'planned again although it is recorded as missed');
   }
@@ -212,6 +211,12 @@ export class CheckedHistory {
       this.#wrong(runId, 'vanished without a record');
     else if (this.#world.scenario.steady.has(jobOf(runId)) && !this.#isMissed(runId))
       this.#wrong(runId, 'withdrawn although its job never changed');
+  }
+
+  /** A leader that took its wrong clock for right may have recorded as missed what was still to come: that is no end. */
+  #endOf(runId: string): StoredRecord | undefined {
+    const record = this.records.get(runId);
+    return this.#world.wasMisled && record?.missed ? undefined : record;
   }
 
   #isMissed(runId: string): boolean {
@@ -229,7 +234,7 @@ export class CheckedHistory {
     recorded: Set<string>,
   ): void {
     const record = JSON.parse(kv.value.toString()) as StoredRecord;
-    const before = this.records.get(runId);
+    const before = this.#endOf(runId);
     this.records.set(runId, record);
     if (before) {
       const amends = before.outcome === 'lost' && record.outcome === 'lost' && before.late === null;
