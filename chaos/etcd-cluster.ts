@@ -84,6 +84,8 @@ export class ChaosEtcd {
 
   /** Ends everything. Idempotent. */
   async stop(): Promise<void> {
+    // In order it would take seconds: the leader looks for a successor among members that end as well.
+    await Promise.all(this.members.filter(({ running }) => running).map((member) => member.kill()));
     await this.cluster.stop();
     await this.network.stop();
   }
@@ -123,7 +125,7 @@ export class ChaosEtcd {
     );
   }
 
-  /** The member that a majority takes for its leader. */
+  /** The member that a majority takes for its leader: for about a second after its isolation, still the old one. */
   async leader(deadlineMs = DEADLINE_MS): Promise<EtcdMember> {
     return withinDeadline('find a leader', deadlineMs, async () => {
       const answers = await this.status();
