@@ -72,7 +72,13 @@ export function etcdFaults(etcd: ChaosEtcd): FaultKind[] {
     })),
     kind('member wiped and added again', (random) => {
       const member = anyMember(random);
-      return { holdMs: 0, detail: member.name, begin: () => etcd.wipe(member), end: () => undefined };
+      return {
+        holdMs: 0,
+        detail: member.name,
+        begin: () => etcd.wipe(member),
+        // The new member may have got all that once filled the database from the log of its leader: its file is full again.
+        end: () => etcd.clearQuota(),
+      };
     }),
     kind('compaction', () => ({
       holdMs: 0,
