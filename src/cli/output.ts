@@ -1,5 +1,6 @@
 /** What a command says: results to stdout, remarks to stderr, so that a result can be piped on. */
 import pc from 'picocolors';
+import { printableJson } from '../jobs/printable.js';
 import type { CliEnvironment, TextSink } from './environment.js';
 
 export class Output {
@@ -20,7 +21,7 @@ export class Output {
 
   /** The result as one JSON document, indented. */
   json(value: unknown): void {
-    this.#environment.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    this.#environment.stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
   }
 
   /** A remark for the person who watches. With `--json` nobody does: it is left out. */

@@ -7,13 +7,23 @@
 // eslint-disable-next-line no-control-regex
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
+/** Those of them that `JSON.stringify` leaves as they are, though a terminal obeys some. */
+const UNPRINTABLE_IN_JSON = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+
 const MAX_QUOTED_LENGTH = 60;
 
 /** `text` on one line, with everything that a terminal could obey escaped, and half surrogates replaced. */
 export function printable(text: string): string {
-  return text
-    .replace(/\p{Cs}/gu, '\ufffd')
-    .replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.replace(/\p{Cs}/gu, '\ufffd').replace(UNPRINTABLE, escaped);
+}
+
+/** JSON that means the same, without what a terminal would obey. */
+export function printableJson(json: string): string {
+  return json.replace(UNPRINTABLE_IN_JSON, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** `text` between double quotes, escaped as in JSON and cut when it is long. */

@@ -23,6 +23,17 @@ beforeEach(() => {
 });
 
 describe('jobs list', () => {
+  test('never writes what a terminal would obey, in JSON neither, and JSON says the same', async () => {
+    const name = 'x\u009b31m\u001b[2J\u202egnp';
+    cli.putJob(name, '{}');
+    // eslint-disable-next-line no-control-regex
+    const obeyed = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/;
+    const json = await cli.run('jobs', 'list', '--json');
+    expect(json.stdout).not.toMatch(obeyed);
+    expect(json.json<{ jobs: JobRow[] }>().jobs.map((job) => job.name)).toEqual([name]);
+    expect((await cli.run('jobs', 'list')).stdout).not.toMatch(obeyed);
+  });
+
   test('says when each is due, how it went last, and what is wrong', async () => {
     cli.putJob('good', GOOD_JOB);
     cli.putJob('night', YAML_JOB);
