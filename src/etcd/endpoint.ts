@@ -26,7 +26,8 @@ export interface Credentials {
 
 const CHANNEL_OPTIONS = {
   'grpc.use_local_subchannel_pool': 1,
-  'grpc.max_receive_message_length': 64 * 1024 * 1024,
+  // More than this would not arrive within a call's deadline on a slow link; `readPage` then asks for less at a time.
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
   'grpc.max_send_message_length': 64 * 1024 * 1024,
   // etcd closes connections on which pings come more often than every 5 s.
   'grpc.keepalive_time_ms': 6_000,
