@@ -142,6 +142,7 @@ export async function runCampaign(options: CampaignOptions): Promise<ChaosReport
   async function settle(throughMs: number): Promise<void> {
     await waitUntil(
       async () => {
+        if (signal.aborted) return true;
         const [kv] = (await store.range(singleKey(keys.cursor))).kvs;
         const cursor = kv && decodeRecord(cursorRecordSchema, kv);
         if (!cursor?.ok || cursor.value.plannedThrough.due < throughMs) return false;
