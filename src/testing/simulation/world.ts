@@ -99,6 +99,11 @@ export class World {
     );
   }
 
+  /** At this (true) time, by a clock that nobody could judge, something was done of a due time that was still far ahead. */
+  isPremature(dueMs: number, atMs: number): boolean {
+    return this.wasMisled && atMs < dueMs - 2 * MAX_SKEW_MS;
+  }
+
   #noteClock(worker: SimulatedWorker): void {
     this.#endWrong(worker);
     if (worker.isWrong) this.wrongClocks.push({ worker, fromMs: this.clock.now(), throughMs: Infinity });

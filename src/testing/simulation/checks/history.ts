@@ -68,6 +68,7 @@ export class CheckedHistory {
   /** By the revision that they made. */
   readonly #txns = new Map<number, Txn>();
   #cursor: Position | null = null;
+  readonly #premature = new Set<string>();
   #change: Change = { revision: 0, atMs: 0, client: '', events: [] };
   #revokedByHand: Set<number>;
 
@@ -213,10 +214,12 @@ export class CheckedHistory {
       this.#wrong(runId, 'withdrawn although its job never changed');
   }
 
-  /** A leader that took its wrong clock for right may have recorded as missed what was still to come: that is no end. */
+  /**
+   * Not where it came before its time, by a clock that nobody could judge: once a right one leads, what is still to come is
+   * planned as ever.
+   */
   #endOf(runId: string): StoredRecord | undefined {
-    const record = this.records.get(runId);
-    return this.#world.wasMisled && record?.missed ? undefined : record;
+    return this.#premature.has(runId) ? undefined : this.records.get(runId);
   }
 
   #isMissed(runId: string): boolean {
@@ -236,6 +239,8 @@ export class CheckedHistory {
     const record = JSON.parse(kv.value.toString()) as StoredRecord;
     const before = this.#endOf(runId);
     this.records.set(runId, record);
+    if (this.#world.isPremature(parseRunId(runId)!.dueMs, this.#change.atMs)) this.#premature.add(runId);
+    else this.#premature.delete(runId);
     if (before) {
       const amends = before.outcome === 'lost' && record.outcome === 'lost' && before.late === null;
       if (!amends || record.late === null) this.#wrong(runId, `has two ends, the second ${record.outcome}`);

@@ -40,10 +40,11 @@ export function checkProcesses(world: World, history: CheckedHistory): Violation
     if (!world.wasMisled) checkTrueTime(attempt, wrong);
   }
   // Somebody who revokes the lease of a living worker takes its claims away while it goes on with them.
-  const undisturbed = attempts.filter(({ claim }) => claim?.end !== 'revoked-by-hand');
+  const timely = attempts.filter(({ process }) => !world.isPremature(process.dueMs, process.startedAtMs));
+  const undisturbed = timely.filter(({ claim }) => claim?.end !== 'revoked-by-hand');
   for (const ofRun of grouped(undisturbed, ({ process }) => process.runId).values())
     checkSequence(world, ofRun, wrong);
-  for (const [runId, ofRun] of grouped(attempts, ({ process }) => process.runId))
+  for (const [runId, ofRun] of grouped(timely, ({ process }) => process.runId))
     checkCount(world, history, runId, ofRun, violations);
   for (const [job, ofJob] of grouped(undisturbed, ({ process }) => process.job)) {
     const policies = policiesOf(world, job);
