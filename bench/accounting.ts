@@ -58,10 +58,12 @@ export class LiveLedger {
   async account(expected: readonly string[], withinMs: number, options?: JudgeOptions): Promise<Account> {
     const giveUpAt = performance.now() + withinMs;
     for (;;) {
+      // What ends between the two looks is in the ledger.
+      const planned = await plannedRuns(this.#cluster);
       await this.sync();
       const isComplete = expected.every((runId) => this.ledger.has(runId));
       if (isComplete || performance.now() > giveUpAt)
-        return this.ledger.judge(expected, { ...options, planned: await plannedRuns(this.#cluster) });
+        return this.ledger.judge(expected, { ...options, planned });
       await sleep(POLL_MS);
     }
   }
