@@ -109,6 +109,8 @@ export class Election implements Service {
     this.#evaluateAgain = true;
     this.#evaluating ??= this.#evaluate().finally(() => {
       this.#evaluating = null;
+      // What came after the last look, and before this turn, has found us still at it.
+      if (this.#evaluateAgain) this.poke();
     });
   }
 

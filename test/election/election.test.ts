@@ -63,6 +63,28 @@ describe('the election', () => {
     etcd.leaseRevoke(leaseId);
   });
 
+  it('looks again also when it is asked to in the moment in which it has just looked', async () => {
+    cluster = new MemoryCluster();
+    const { clock, etcd, keys } = cluster;
+    const { leaseId } = etcd.leaseGrant(60_000);
+    let isFit = false;
+    const terms: Term[] = [];
+    const election = new Election({
+      ...{ store: etcd.connect(), keys, clock, random: () => 0, log: silentLogger() },
+      ...{ nodeId: 'me', name: 'me', session: { leaseId, isTrusted: () => true }, isFit: () => isFit },
+      observe: () => ({ office: { state: 'absent' }, revision: etcd.revision }),
+      onElected: (term) => terms.push(term),
+      onDeposed: () => undefined,
+    });
+    await election.start();
+    isFit = true;
+    election.poke();
+    await clock.advance(1_000);
+    await election.stop();
+    expect(terms).toHaveLength(1);
+    etcd.leaseRevoke(leaseId);
+  });
+
   it.each(['request', 'reply'] as const)('is won although the %s of the campaign is lost', async (phase) => {
     const [first, second] = await setUp('a', 'b');
     const leader = cluster.leader()!;
