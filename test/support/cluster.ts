@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EtcdStore, type EtcdStoreOptions } from '../../src/etcd/etcd-store.js';
-import { formatRunId, Keys } from '../../src/etcd/keys.js';
+import { formatRunId, Keys, parseRunId } from '../../src/etcd/keys.js';
 import { listRange } from '../../src/etcd/listing.js';
 import { decodeRecord } from '../../src/etcd/record.js';
 import { prefixRange, singleKey, type KeyRange, type KeyValue } from '../../src/etcd/store.js';
@@ -122,6 +122,8 @@ export class Cluster {
     for (const kv of await this.list(
       job === undefined ? prefixRange(this.keys.runs) : this.keys.runsOf(job),
     )) {
+      // Not a record, whoever put it there.
+      if (parseRunId(kv.key.slice(this.keys.runs.length)) === null) continue;
       const record = decodeRun(kv);
       if (!record.ok) throw new Error(`${kv.key}: ${record.problem}`);
       found.set(kv.key.slice(this.keys.runs.length), record.value);
