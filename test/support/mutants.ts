@@ -73,17 +73,20 @@ function losingEvents(store: Store): Store {
   };
 }
 
-/** What a batch brought comes again behind the next one, and is taken for new. */
+const REPEATED_AFTER = 5;
+
+/** What was brought some batches ago comes again behind the new, and is taken for new, too. */
 function repeatingEvents(store: Store): Store {
   return {
     ...store,
     watch(range, fromRevision, listener) {
-      let before: readonly WatchEvent[] = [];
+      const past: (readonly WatchEvent[])[] = [];
       return store.watch(range, fromRevision, {
         ...listener,
         onEvents: (events) => {
-          listener.onEvents([...events, ...before]);
-          before = events;
+          past.push(events);
+          const again = past.length > REPEATED_AFTER ? past.shift()! : [];
+          listener.onEvents([...events, ...again]);
         },
         onLost: (error) => listener.onLost(error),
       });

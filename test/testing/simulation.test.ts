@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { simulate } from '../../src/testing/simulation/simulate.js';
 
-/** The last two are those with which bugs were found. */
-const SEEDS = [...Array.from({ length: 30 }, (_, index) => index + 1), 217, 374, 6410];
+/** Behind the first ones those with which bugs were found, some of them before there were all of today's faults. */
+const SEEDS = [...Array.from({ length: 20 }, (_, index) => index + 1), 217, 374, 6410, 11074];
 
 describe('the simulation', () => {
   it.each(SEEDS)('keeps all promises (seed %i)', async (seed) => {
