@@ -10,7 +10,7 @@ interface Plan extends Omit<Fault, 'text'> {
 
 export function etcdFaults(etcd: ChaosEtcd): FaultKind[] {
   const kind = (name: string, plan: (random: Random) => Plan | Promise<Plan>): FaultKind => ({
-    name,
+    name: `etcd: ${name}`,
     victim: 'etcd',
     async plan(random) {
       const { detail, ...fault } = await plan(random);
