@@ -16,6 +16,7 @@ import { probedWorkers, residentMiB, sampleHeap, toMiB, watchdogsOf } from '../m
 import type { Figures, Measure, Scenario, ScenarioContext } from '../scenario.js';
 import { secondsBetween } from '../schedules.js';
 import { fitLine, percentile } from '../statistics.js';
+import { beginUsage, USAGE_MEASURES } from '../usage.js';
 
 const JOBS = 100;
 const MINUTE_MS = 60_000;
@@ -69,6 +70,7 @@ export const memory: Scenario = {
     { key: 'firings', label: 'firings, each recorded once', unit: '', digits: 0 },
     { key: 'handBacks', label: 'claims given back unstarted, and made again', unit: '', digits: 0 },
     { key: 'records', label: 'run records at the end', unit: '', digits: 0 },
+    ...USAGE_MEASURES.filter(({ key }) => key === 'workerCpuMs' || key === 'othersPercent'),
   ],
 
   async run(context) {
@@ -94,6 +96,7 @@ async function measure(
   const jobs = await cluster.putJobs(JOBS, '* * * * * *', { misfire: 'all' });
   await cluster.allPlanned(jobs);
   const firstDueMs = Math.ceil((Date.now() + 2_000) / 1000) * 1000;
+  const usage = await beginUsage(context.etcd.endpoint, cluster.pids);
   const samples: MemorySample[] = [];
   const problems: string[] = [];
   let firings = 0;
@@ -138,6 +141,7 @@ async function measure(
   for (const line of cluster.complaints()) say(line);
   say(`\n${renderSamples(samples)}`);
   const figures = {
+    ...(await usage.figures(firings + account.records.length)),
     ...compareSamples(samples),
     minutes,
     firings: firings + account.records.length,
