@@ -9,6 +9,7 @@ import { groupExists, type ProcessTree } from './process-tree.js';
 import { spawnInOwnSession, type MainEnd, type StartedProcess } from './spawn.js';
 import { explainStartFailure } from './start-failure.js';
 import { TreeTermination } from './tree-termination.js';
+import { endsWithin } from './within.js';
 
 /** Output that is still open this long after the group was gone is held by a process that left the group. */
 const OUTPUT_PATIENCE_MS = 100;
@@ -96,12 +97,12 @@ export class LiveCommand implements RunningCommand {
     let leftovers = 0;
     if (endedByUs) await termination.begin(this.#graceMs, true);
     else if (groupExists(pid)) leftovers += await termination.begin(this.#graceMs, false);
-    if (!(await this.#within(OUTPUT_PATIENCE_MS, outputEnded))) {
+    if (!(await endsWithin(this.#clock, OUTPUT_PATIENCE_MS, outputEnded))) {
       const rest = (this.#termination = new TreeTermination(tree, this.#clock, this.#log));
       rest.mainEnded();
       const found = await rest.begin(this.#graceMs, true);
       if (!endedByUs) leftovers += found;
-      if (!(await this.#within(OUTPUT_LIMIT_MS, outputEnded))) {
+      if (!(await endsWithin(this.#clock, OUTPUT_LIMIT_MS, outputEnded))) {
         this.#log.warn(
           'the output of a finished run is held open by a process that is not known; it is given up',
         );
@@ -143,16 +144,6 @@ export class LiveCommand implements RunningCommand {
         stream.on('close', resolve);
       });
     await Promise.all([collect(main.stdout, this.#stdout), collect(main.stderr, this.#stderr)]);
-  }
-
-  #within(limitMs: number, promise: Promise<void>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = this.#clock.setTimer(limitMs, () => resolve(false));
-      void promise.then(() => {
-        timer.cancel();
-        resolve(true);
-      });
-    });
   }
 
   #startFailed(error: unknown): RunResult {
