@@ -93,6 +93,8 @@ interface Dirty {
 const IMPLAUSIBLE_AHEAD_MS = 60_000;
 /** Where the cursor is unreadable, this much of the past is planned again (what was done already is found out). */
 const REPLAN_AFTER_DAMAGE_MS = 60_000;
+/** A cursor further ahead than this says nothing about what was planned: nobody's clock is that wrong unnoticed. */
+const MAX_AGAIN_MS = 86_400_000;
 /** Firings in one transaction when each brings two compares of its own. */
 const GUARDED_BATCH = Math.floor(ROOM_IN_TXN / 2);
 /** Jobs that are planned side by side, so that their writes share transactions. */
@@ -113,6 +115,8 @@ export class Planner {
   readonly #unplannable = new Set<string>();
   #writer: LeaderWriter;
   #position: Position = { due: 0, job: null };
+  /** Due times up to here may have been planned, and run, although the position lies before them. */
+  #againThroughMs = -Infinity;
   /** The cursor that certainly stood last: taken over, or written by this term. Null: none that can be relied on. */
   #certain: CursorRecord | null = null;
   /** Sent since then; whether they were written is not known. Never to go on from, unless the mirror shows them. */
@@ -265,10 +269,12 @@ export class Planner {
     const cursor = this.#trustworthyCursor(nowMs);
     this.#certain = cursor;
     if (cursor !== null) {
-      const { plannedThrough, jobsRevision, at } = cursor;
+      const { plannedThrough, jobsRevision, at, againThrough } = cursor;
       this.#position = plannedThrough;
       this.#planned = { jobsRevision, at };
+      this.#againThroughMs = againThrough ?? -Infinity;
     } else {
+      this.#againThroughMs = Math.min(this.#plannedBefore(), nowMs + MAX_AGAIN_MS);
       const back = view.cursor.state === 'absent' ? 0 : REPLAN_AFTER_DAMAGE_MS;
       // Up to the horizon firings may stand already: there all jobs are planned as changed ones are, with compares.
       this.#position = { due: nowMs + options.horizonMs, job: null };
@@ -293,6 +299,16 @@ export class Planner {
       },
       'planning from the cursor',
     );
+  }
+
+  /** How far somebody planned of whose cursor nothing can be believed. */
+  #plannedBefore(): number {
+    const { cursor, firings } = this.#context.view;
+    let throughMs = -Infinity;
+    if (cursor.state === 'present')
+      throughMs = Math.max(cursor.value.plannedThrough.due, cursor.value.againThrough ?? -Infinity);
+    for (const { id } of firings.values()) throughMs = Math.max(throughMs, id.dueMs);
+    return throughMs;
   }
 
   /** Null when there is none. */
@@ -575,7 +591,12 @@ export class Planner {
   /** Plans everything up to the horizon; the last transaction carries the cursor to its end. */
   async #planAhead(basis: { revision: number; sentAtMs: number }): Promise<void> {
     const { clock, options, view } = this.#context;
-    const horizonMs = clock.now() + options.horizonMs;
+    const nowMs = clock.now();
+    const horizonMs = nowMs + options.horizonMs;
+    // A cursor behind the present was left by an outage, or by a clock that was behind.
+    const guardedThroughMs =
+      this.#position.due < nowMs ? horizonMs : Math.min(this.#againThroughMs, horizonMs);
+    if (guardedThroughMs > this.#position.due) await this.#planGuarded(guardedThroughMs);
     let puts: Operation[] = [];
     for (let top = this.#heap.peek(); top && top.dueMs <= horizonMs; top = this.#heap.peek()) {
       const entry = view.jobs.get(top.job);
@@ -611,6 +632,43 @@ export class Planner {
     await this.#commitAhead(puts);
   }
 
+  /** Plans ahead where due times may have a firing or a record already: those are left alone. */
+  async #planGuarded(throughMs: number): Promise<void> {
+    const { view } = this.#context;
+    const dues = new Map<string, number[]>();
+    for (let top = this.#heap.peek(); top && top.dueMs <= throughMs; top = this.#heap.peek()) {
+      this.#heap.pop();
+      const schedule = view.jobs.get(top.job)?.schedule;
+      if (!this.#isCurrent(top) || this.#isOutdated(top) || !schedule) continue;
+      const ofJob = dues.get(top.job);
+      if (ofJob) ofJob.push(top.dueMs);
+      else dues.set(top.job, [top.dueMs]);
+      const nextMs = schedule.next(top.dueMs);
+      if (nextMs !== null) this.#heap.push({ ...top, dueMs: nextMs });
+    }
+    try {
+      await inParallel([...dues], JOBS_AT_ONCE, async ([name, ofJob]) => {
+        const planned = await this.#untilNoConflict(name, async () => {
+          const open = (await this.#withoutRecord(name, ofJob)).filter(
+            (dueMs) => !view.firings.has(formatRunId({ job: name, dueMs, suffix: null })),
+          );
+          const fingerprint = view.jobs.get(name)?.plannedFingerprint ?? null;
+          return this.#writeFirings(
+            name,
+            fingerprint,
+            open.map((dueMs) => ({ dueMs, misfire: false })),
+            [],
+          );
+        });
+        if (!planned) this.#addDirty(name, ofJob[0]! - 1, 0);
+      });
+    } catch (error) {
+      this.#needsInit = true;
+      throw error;
+    }
+    this.#advance({ due: throughMs, job: null });
+  }
+
   async #commitAhead(puts: readonly Operation[]): Promise<void> {
     try {
       await this.#commitCursor(puts);
@@ -623,7 +681,8 @@ export class Planner {
 
   /** Writes the cursor as it should be now, with `operations`. */
   async #commitCursor(operations: readonly Operation[] = []): Promise<number> {
-    const cursor: CursorRecord = { ...this.#planned, plannedThrough: this.#position };
+    const againThrough = this.#againThroughMs > this.#position.due ? this.#againThroughMs : null;
+    const cursor: CursorRecord = { ...this.#planned, plannedThrough: this.#position, againThrough };
     this.#unsure.push(cursor);
     const { revision } = await this.#writer.commit({ operations, cursor });
     this.#certain = cursor;

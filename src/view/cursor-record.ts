@@ -19,6 +19,11 @@ export const cursorRecordSchema = z.object({
   }),
   jobsRevision: z.number().int().nonnegative(),
   at: isoTime,
+  /**
+   * Later than `plannedThrough`, where a leader did not believe a cursor that lay far in the future: due times up to here may
+   * have a firing or a record, and are planned with compares.
+   */
+  againThrough: isoTime.nullable().default(null),
 });
 
 export type CursorRecord = z.output<typeof cursorRecordSchema>;

@@ -65,7 +65,12 @@ describe('status', () => {
     cli.putFiring(due('a', -40), { attempt: 1, notBefore: T0 + 5_000 });
     cli.putRun(due('a', -60), { outcome: 'failed', reason: 'exit code 9' });
     cli.putRun(due('a', -50));
-    const cursor = { plannedThrough: { due: T0 + 13_000, job: null }, jobsRevision: 1, at: T0 };
+    const cursor = {
+      plannedThrough: { due: T0 + 13_000, job: null },
+      jobsRevision: 1,
+      at: T0,
+      againThrough: null,
+    };
     cli.etcd.txn({ compare: [], success: [put(keys.cursor, encodeRecord(cursorRecordSchema, cursor))] });
     const { code, stdout } = await cli.run('status');
     expect(code).toBe(0);

@@ -39,7 +39,12 @@ async function setUp(pageSize = 3) {
     await clock.settle();
   };
   const putCursor = (atMs: number): Promise<void> => {
-    const record = { plannedThrough: { due: atMs + 15_000, job: null }, jobsRevision: 1, at: atMs };
+    const record = {
+      plannedThrough: { due: atMs + 15_000, job: null },
+      jobsRevision: 1,
+      at: atMs,
+      againThrough: null,
+    };
     return put(keys.cursor, encodeRecord(cursorRecordSchema, record));
   };
   const bites = async (count: number): Promise<void> => {

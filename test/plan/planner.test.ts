@@ -101,6 +101,33 @@ function remove(key: string): void {
   etcd.txn({ compare: [], success: [{ type: 'delete', key }] });
 }
 
+async function live(forMs: number): Promise<void> {
+  for (let step = 0; step < forMs / 500; step += 1) {
+    await clock.advance(500);
+    finishDue();
+  }
+}
+
+/** Puts of firings over a claimed one, or where a record stood. */
+function repeated(): string[] {
+  const wrong: string[] = [];
+  const done = new Set<string>();
+  const claimed = new Set<string>();
+  for (const { events } of etcd.changes) {
+    for (const event of events) {
+      if (event.type !== 'put') continue;
+      const { key } = event.kv;
+      if (key.startsWith(keys.runs)) done.add(key.slice(keys.runs.length));
+      if (!key.startsWith(keys.firings)) continue;
+      const runId = key.slice(keys.firings.length);
+      if (done.has(runId) || claimed.has(runId)) wrong.push(runId);
+      const decoded = decodeFiring(event.kv);
+      if (decoded.ok && decoded.value.node !== null) claimed.add(runId);
+    }
+  }
+  return wrong;
+}
+
 function at(job: string, second: number): FiringId {
   return { job, dueMs: START_MS + second * 1_000, suffix: null };
 }
@@ -311,34 +338,12 @@ describe('a damaged cursor', () => {
 
   function cursorAt(offsetMs: number): CursorRecord {
     const dueMs = clock.now() + offsetMs;
-    return { plannedThrough: { due: dueMs, job: null }, jobsRevision: etcd.revision, at: dueMs };
-  }
-
-  async function live(forMs: number): Promise<void> {
-    for (let step = 0; step < forMs / 500; step += 1) {
-      await clock.advance(500);
-      finishDue();
-    }
-  }
-
-  /** Puts of firings over a claimed one, or where a record stood. */
-  function repeated(): string[] {
-    const wrong: string[] = [];
-    const done = new Set<string>();
-    const claimed = new Set<string>();
-    for (const { events } of etcd.changes) {
-      for (const event of events) {
-        if (event.type !== 'put') continue;
-        const { key } = event.kv;
-        if (key.startsWith(keys.runs)) done.add(key.slice(keys.runs.length));
-        if (!key.startsWith(keys.firings)) continue;
-        const runId = key.slice(keys.firings.length);
-        if (done.has(runId) || claimed.has(runId)) wrong.push(runId);
-        const decoded = decodeFiring(event.kv);
-        if (decoded.ok && decoded.value.node !== null) claimed.add(runId);
-      }
-    }
-    return wrong;
+    return {
+      plannedThrough: { due: dueMs, job: null },
+      jobsRevision: etcd.revision,
+      at: dueMs,
+      againThrough: null,
+    };
   }
 
   it.each(damage)('%s, in office: nothing is planned twice and nothing left out', async (_, spoil) => {
@@ -375,6 +380,35 @@ describe('a damaged cursor', () => {
         second,
         true,
       ]);
+    }
+  });
+});
+
+describe('leaders whose clocks disagree by minutes', () => {
+  it.each([
+    ['the second one is behind', -300_000],
+    ['the second one is ahead', 300_000],
+  ])('plan nothing twice: %s', async (_, offsetMs) => {
+    putJob('job', SECONDLY, { misfire: { policy: 'all', limit: 1_000 } });
+    const first = await lead();
+    await live(20_000);
+    await first.stop();
+    clock.stepWall(offsetMs);
+    const second = await lead();
+    await live(6_000);
+    await second.stop();
+    clock.stepWall(-offsetMs);
+    const third = await lead();
+    await live(6_000);
+    await third.stop();
+    await lead();
+    await live(10_000);
+    expect(repeated()).toEqual([]);
+    const nowSecond = Math.floor((clock.now() - START_MS) / 1_000);
+    for (let second = 1; second <= nowSecond + 10; second += 1) {
+      const id = at('job', second);
+      const isKnown = etcd.get(keys.run(id)) !== null || etcd.get(keys.firing(id)) !== null;
+      expect([second, isKnown]).toEqual([second, true]);
     }
   });
 });
