@@ -7,48 +7,70 @@
  * that a step of our own wall clock shows at once, at the next look, and is not averaged away. A value that was under way
  * for long looks like a clock that is behind; of a few values the greatest was under way for the shortest, and counts.
  *
+ * A clock belongs to a worker, by its name: one that came back under a new node id is still one clock, and so is ours. What
+ * is known of a clock outlives both the other's key and our own lives. After a mass expiry of leases the first node that is
+ * back would otherwise know nobody, and believe its own clock although it knew better a moment before.
+ *
  * Limits: of two nodes that disagree nobody can say which one is right, so it takes three clocks to judge one. The
  * time that messages take adds to the error; `maxClockSkewMs` should be well above it.
  */
 import type { Clock } from '../clock.js';
 
-/** Values kept per node: a quarter of a minute at the usual interval. */
+/** Values kept per worker: a quarter of a minute at the usual interval. */
 const SAMPLES = 3;
 const CLOCKS_TO_JUDGE = 3;
+/**
+ * How long a clock counts after its last sign: long enough for a mass expiry of leases with all restarts and backoffs that
+ * follow, and so short that neither monotonic clocks drift apart by much nor workers that are gone outvote the others long.
+ */
+const FORGET_AFTER_MS = 60_000;
+
+interface Samples {
+  readonly nodeId: string;
+  /** Wall time − our monotonic time, the newest values. */
+  readonly offsets: number[];
+  /** On our monotonic clock. */
+  lastAtMs: number;
+}
 
 export class ClockGuard {
   readonly #clock: Clock;
+  readonly #ownName: string;
   readonly #maxClockSkewMs: number;
-  /** By node: wall time − our monotonic time, the newest values. */
-  readonly #samples = new Map<string, number[]>();
+  /** By the worker's name. */
+  readonly #samples = new Map<string, Samples>();
 
-  constructor(clock: Clock, maxClockSkewMs: number) {
+  constructor(clock: Clock, ownName: string, maxClockSkewMs: number) {
     this.#clock = clock;
+    this.#ownName = ownName;
     this.#maxClockSkewMs = maxClockSkewMs;
   }
 
-  /** Another node's clock showed `wallMs` when it wrote what has just arrived. */
-  observe(nodeId: string, wallMs: number): void {
-    const samples = this.#samples.get(nodeId) ?? [];
-    samples.push(wallMs - this.#clock.monotonicMs());
-    if (samples.length > SAMPLES) samples.shift();
-    this.#samples.set(nodeId, samples);
+  /** The clock of `worker` showed `wallMs` when its node wrote what has just arrived. */
+  observe(worker: string, nodeId: string, wallMs: number): void {
+    this.#forgetStale();
+    if (worker === this.#ownName) return;
+    const before = this.#samples.get(worker);
+    const lastAtMs = this.#clock.monotonicMs();
+    // A new node id may be another machine.
+    const samples = before?.nodeId === nodeId ? before : { nodeId, offsets: [], lastAtMs };
+    samples.offsets.push(wallMs - lastAtMs);
+    if (samples.offsets.length > SAMPLES) samples.offsets.shift();
+    samples.lastAtMs = lastAtMs;
+    this.#samples.set(worker, samples);
   }
 
-  forget(nodeId: string): void {
-    this.#samples.delete(nodeId);
-  }
-
-  /** How many other nodes' clocks are known. */
+  /** How many other workers' clocks are known. */
   get known(): number {
+    this.#forgetStale();
     return this.#samples.size;
   }
 
   /** How far this node's clock is ahead of the median of all in ms (negative: behind); null when there are too few. */
   skewMs(): number | null {
-    if (this.#samples.size + 1 < CLOCKS_TO_JUDGE) return null;
+    if (this.known + 1 < CLOCKS_TO_JUDGE) return null;
     const own = this.#clock.now() - this.#clock.monotonicMs();
-    const offsets = [own, ...[...this.#samples.values()].map((samples) => Math.max(...samples))];
+    const offsets = [own, ...[...this.#samples.values()].map((samples) => Math.max(...samples.offsets))];
     offsets.sort((a, b) => a - b);
     const middle = offsets.length >>> 1;
     const median =
@@ -59,5 +81,10 @@ export class ClockGuard {
   isRight(): boolean {
     const skewMs = this.skewMs();
     return skewMs === null || Math.abs(skewMs) <= this.#maxClockSkewMs;
+  }
+
+  #forgetStale(): void {
+    const staleMs = this.#clock.monotonicMs() - FORGET_AFTER_MS;
+    for (const [worker, { lastAtMs }] of this.#samples) if (lastAtMs < staleMs) this.#samples.delete(worker);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * One life of a node: one session, one node id, and all that hangs on them: its `workers/` key, its candidacy, its
- * leadership, its claims. When the lease is gone the life is over and the node begins another; the mirrors and the
- * processes still running belong to the node and pass from one life to the next.
+ * leadership, its claims. When the lease is gone the life is over and the node begins another; the mirrors, what
+ * is known of others' clocks, and the processes still running belong to the node and pass from one life to the next.
  */
 import { setMaxListeners } from 'node:events';
 import { sleep, type Clock, type Timer } from '../clock.js';
@@ -21,7 +21,7 @@ import { Leadership } from '../plan/leadership.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, ViewChanges } from '../view/cluster-view.js';
-import { ClockGuard } from './clock-guard.js';
+import type { ClockGuard } from './clock-guard.js';
 import type { NodeOptions } from './options.js';
 
 /** A node that joins others waits for so many of their clocks … */
@@ -39,6 +39,7 @@ export interface IncarnationContext {
   readonly options: NodeOptions;
   readonly watchdog?: WorkerWatch | undefined;
   readonly executions: Executions;
+  readonly clockGuard: ClockGuard;
   /** Aborted when the node stops for good. */
   readonly stopped: AbortSignal;
   /** The lease is gone. */
@@ -55,7 +56,6 @@ export class Incarnation {
   readonly #part: SessionPart;
   readonly #ended = new AbortController();
   readonly #startedAtMs: number;
-  readonly #clockGuard: ClockGuard;
   #clockTimer: Timer | null = null;
   #awaitTimer: Timer | null = null;
   /** What was last said of our clock. */
@@ -76,7 +76,6 @@ export class Incarnation {
     this.#log = context.log.child({ node: this.nodeId });
     const batcher = new TxnBatcher(store);
     const isTrusted = (): boolean => session.isTrusted();
-    this.#clockGuard = new ClockGuard(clock, options.maxClockSkewMs);
     const isClockRight = (): boolean => this.#isClockRight();
     const { nodeId } = this;
     // One for the whole life: Node keeps something of each combined signal for as long as its sources live.
@@ -148,11 +147,6 @@ export class Incarnation {
     return this.#election.isLeader();
   }
 
-  /** See `ClockGuard`. */
-  get clockSkewMs(): number | null {
-    return this.#clockGuard.skewMs();
-  }
-
   /** The lease is gone; also when that happened before `begin` was done, and nobody could be told. */
   get isOver(): boolean {
     return this.#session.ended;
@@ -201,6 +195,8 @@ export class Incarnation {
     const { clock } = this.#context;
     this.#clocksAwaitedUntilMs = clock.monotonicMs() + AWAIT_CLOCKS_MS;
     this.#awaitTimer = clock.setTimer(AWAIT_CLOCKS_MS, () => this.#lookAgain());
+    // What earlier lives have seen may tell already.
+    this.#judgeClock();
     await this.#register();
     this.#publishClockLater();
     this.#unsubscribe.push(
@@ -228,24 +224,30 @@ export class Incarnation {
 
   /** A node that joins waits a moment for the clocks of those that are there. */
   #isClockRight(): boolean {
-    const { view, clock } = this.#context;
-    const others = view.workers.size - (view.workers.has(this.nodeId) ? 1 : 0);
-    const hasEnough = this.#clockGuard.known >= Math.min(others, CLOCKS_AWAITED);
-    return (hasEnough || clock.monotonicMs() >= this.#clocksAwaitedUntilMs) && this.#clockGuard.isRight();
+    const { clock, clockGuard } = this.#context;
+    return (
+      (clock.monotonicMs() >= this.#clocksAwaitedUntilMs || this.#knowsEnoughClocks()) && clockGuard.isRight()
+    );
+  }
+
+  #knowsEnoughClocks(): boolean {
+    const { view, clockGuard, options } = this.#context;
+    const others = new Set([...view.workers.values()].map(({ value }) => value.name));
+    others.delete(options.name);
+    return clockGuard.known >= Math.min(others.size, CLOCKS_AWAITED);
   }
 
   #observeClocks(changes: ViewChanges): void {
-    const { view } = this.#context;
+    const { view, clockGuard } = this.#context;
     let joined = false;
     let isNews = false;
     for (const [nodeId, before] of changes.workers) {
       if (nodeId === this.nodeId) continue;
       const now = view.workers.get(nodeId);
-      isNews ||= now === undefined || this.#clockGuard.known < CLOCKS_AWAITED;
-      if (now === undefined) this.#clockGuard.forget(nodeId);
+      isNews ||= now === undefined || clockGuard.known < CLOCKS_AWAITED;
       // What a listing shows may be as old as the interval.
-      else if (now.value.clock !== null && !changes.relisted) {
-        this.#clockGuard.observe(nodeId, now.value.clock);
+      if (now !== undefined && now.value.clock !== null && !changes.relisted) {
+        clockGuard.observe(now.value.name, nodeId, now.value.clock);
         joined ||= before === undefined;
       }
     }
@@ -274,10 +276,10 @@ export class Incarnation {
 
   /** Acts, and says so loudly, when our clock went wrong or became right. */
   #judgeClock(): void {
-    const skewed = !this.#clockGuard.isRight();
+    const skewed = !this.#context.clockGuard.isRight();
     if (skewed === this.#skewed) return;
     this.#skewed = skewed;
-    const skewMs = Math.round(this.#clockGuard.skewMs() ?? 0);
+    const skewMs = Math.round(this.#context.clockGuard.skewMs() ?? 0);
     const { maxClockSkewMs } = this.#context.options;
     if (skewed) {
       this.#log.error(

@@ -19,6 +19,7 @@ import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Service } from '../service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { ClusterView } from '../view/cluster-view.js';
+import { ClockGuard } from './clock-guard.js';
 import { Incarnation } from './incarnation.js';
 import type { NodeOptions } from './options.js';
 
@@ -42,6 +43,7 @@ export class Node implements Service {
   readonly #mirrors: Mirror[];
   readonly #view: ClusterView;
   readonly #executions: Executions;
+  readonly #clockGuard: ClockGuard;
   readonly #stopped = new AbortController();
   #life: Incarnation | null = null;
   #starting: Promise<void> | null = null;
@@ -59,6 +61,7 @@ export class Node implements Service {
     this.#view = new ClusterView(keys, main, workers, ({ key, problem }) => {
       log.warn({ key, problem }, 'a value in etcd was not written by etcron or is damaged; it is ignored');
     });
+    this.#clockGuard = new ClockGuard(clock, options.name, options.maxClockSkewMs);
     this.#view.onChange(({ jobs }) => this.#reportBrokenJobs(jobs.keys()));
     this.#executions = new Executions(
       {
@@ -88,7 +91,7 @@ export class Node implements Service {
 
   /** How far this node's clock is ahead of the median of all, ms (negative: behind); null while too few are known. */
   get clockSkewMs(): number | null {
-    return this.#life?.clockSkewMs ?? null;
+    return this.#clockGuard.skewMs();
   }
 
   /** Claimed and running firings of this process. */
@@ -127,6 +130,7 @@ export class Node implements Service {
       ...{ store, keys, clock, random, log, watchdog, options },
       view: this.#view,
       executions: this.#executions,
+      clockGuard: this.#clockGuard,
       stopped: this.#stopped.signal,
       onEnded: () => this.#beginAgain(),
     });

@@ -5,8 +5,9 @@ import { MemoryCluster } from '../support/memory-cluster.js';
 
 function guardWith(...offsets: number[]): { clock: FakeClock; guard: ClockGuard } {
   const clock = new FakeClock();
-  const guard = new ClockGuard(clock, 1_000);
-  for (const [index, offsetMs] of offsets.entries()) guard.observe(`n-${index}`, clock.now() + offsetMs);
+  const guard = new ClockGuard(clock, 'own', 1_000);
+  for (const [index, offsetMs] of offsets.entries())
+    guard.observe(`n${index}`, `n${index}-1`, clock.now() + offsetMs);
   return { clock, guard };
 }
 
@@ -35,19 +36,42 @@ describe('the clock guard', () => {
 
   it('takes the value that was under way for the shortest time', async () => {
     const { clock, guard } = guardWith(0, 0);
-    for (const node of ['n-0', 'n-1']) guard.observe(node, clock.now() - 8_000);
+    for (const name of ['n0', 'n1']) guard.observe(name, `${name}-1`, clock.now() - 8_000);
     expect(guard.isRight()).toBe(true);
     await clock.advance(60_000);
     expect(guard.isRight()).toBe(true);
   });
 
-  it('forgets a node that is gone, and one that was set right', () => {
+  it('believes a worker that was set right', () => {
     const { clock, guard } = guardWith(-5_000, -5_000);
-    for (let sample = 0; sample < 3; sample += 1) guard.observe('n-0', clock.now());
-    guard.forget('n-1');
-    expect(guard.skewMs()).toBeNull();
-    guard.observe('n-2', clock.now());
-    expect(guard.isRight()).toBe(true);
+    for (let sample = 0; sample < 3; sample += 1) guard.observe('n0', 'n0-1', clock.now());
+    expect(guard.skewMs()).toBe(0);
+  });
+
+  it('takes the node ids of one worker for one clock, and the newest for the one it shows', () => {
+    const { clock, guard } = guardWith(-5_000);
+    guard.observe('n0', 'n0-2', clock.now() - 7_000);
+    expect([guard.known, guard.skewMs()]).toEqual([1, null]);
+    guard.observe('n1', 'n1-1', clock.now() - 7_000);
+    expect([guard.known, guard.skewMs()]).toEqual([2, 7_000]);
+  });
+
+  it('does not take its own clock for another', () => {
+    const { clock, guard } = guardWith(0);
+    guard.observe('own', 'own-1', clock.now());
+    expect([guard.known, guard.skewMs()]).toEqual([1, null]);
+  });
+
+  it('forgets a clock a minute after its last sign', async () => {
+    const { clock, guard } = guardWith(-5_000, -5_000);
+    await clock.advance(40_000);
+    guard.observe('n0', 'n0-1', clock.now() - 5_000);
+    await clock.advance(20_000);
+    expect([guard.known, guard.isRight()]).toEqual([2, false]);
+    // Whatever our own wall clock says of it.
+    clock.stepWall(-3_600_000);
+    await clock.advance(1);
+    expect([guard.known, guard.skewMs()]).toEqual([1, null]);
   });
 });
 
@@ -104,5 +128,34 @@ describe('a node whose clock is off', () => {
     await cluster.clock.advance(30_000);
     expect(count()).toBeGreaterThan(0);
     expect(cluster.violations()).toEqual([]);
+  });
+
+  it('knows it still when all leases are gone and it is the first that is back', async () => {
+    const { cluster } = clusterWithSkew(300_000);
+    await cluster.addNodes('b', 'c', 'off');
+    await cluster.clock.advance(10_000);
+    const off = cluster.nodes.find(({ name }) => name === 'off')!;
+    expect(off.node.clockSkewMs).toBe(300_000);
+    for (const node of [...cluster.nodes]) if (node !== off) node.crash();
+    for (const leaseId of cluster.etcd.leaseIds()) cluster.etcd.leaseRevoke(leaseId);
+    await cluster.clock.advance(5_000);
+    await cluster.putJob('tick', { schedule: EVERY_SECOND });
+    await cluster.clock.advance(20_000);
+    expect(off.node.view.workers.size).toBe(1);
+    expect(off.node.isLeader()).toBe(false);
+    expect(cluster.processes).toEqual([]);
+    // It cannot tell for ever.
+    await cluster.clock.advance(60_000);
+    expect(off.node.isLeader()).toBe(true);
+  });
+
+  it('does not count twice while it is back and its old key still stands', async () => {
+    const { cluster } = clusterWithSkew(300_000);
+    const [wrong, right] = await cluster.addNodes('off', 'right');
+    wrong!.crash();
+    await cluster.addNodes('off');
+    await cluster.clock.advance(1_000);
+    expect(right!.node.view.workers.size).toBe(3);
+    expect(right!.node.clockSkewMs).toBeNull();
   });
 });
