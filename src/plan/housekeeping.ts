@@ -55,12 +55,15 @@ export interface HousekeepingContext {
   readonly writer: Pick<LeaderWriter, 'commit'>;
 }
 
-/** The firings of one bite that are ended in one transaction. */
-const MAX_PER_TXN = 40;
+const MAX_ORPHANS_PER_BITE = 40;
+/** Well below etcd's limit of 128 operations. */
+const MAX_DELETES_PER_TXN = 120;
 
 export class Housekeeping {
   readonly #context: HousekeepingContext;
   readonly #abort = new AbortController();
+  /** The run id of the orphan that was tried last: one that cannot be ended must not keep others from their turn. */
+  #lastOrphan = '';
   /** Where the next page of run records begins. */
   #position: string;
   /** Read in each bite of this round. */
@@ -105,10 +108,14 @@ export class Housekeeping {
 
   async #endOrphans(): Promise<void> {
     const { view, keys, clock, log, writer } = this.#context;
-    const orphans = [...view.firings.values()].filter(
-      (firing) => !view.jobs.has(firing.id.job) && this.#mayEnd(firing),
-    );
-    for (const firing of orphans.slice(0, MAX_PER_TXN)) {
+    const orphans = [...view.firings]
+      .filter(
+        ([runId, firing]) =>
+          runId > this.#lastOrphan && !view.jobs.has(firing.id.job) && this.#mayEnd(firing),
+      )
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [runId, firing] of orphans.slice(0, MAX_ORPHANS_PER_BITE)) {
+      this.#lastOrphan = runId;
       const record = {
         ...emptyRecord('cancelled', 'the job was deleted', clock.now()),
         attempts: firing.value.attempt,
@@ -127,6 +134,7 @@ export class Housekeeping {
       });
       if (result.committed) log.info(firingFacts(firing.id), 'cancelled: the job was deleted');
     }
+    if (orphans.length <= MAX_ORPHANS_PER_BITE) this.#lastOrphan = '';
   }
 
   /** Started before, or asked for by hand, and in nobody's hands now. (What never started is the planner's to void.) */
@@ -212,9 +220,9 @@ export class Housekeeping {
       if (ageMs < options.minRecordAgeMs || dueMs >= neededFromMs) return false;
       return ageMs > maxAgeMs || index < recordKeys.length - limit;
     });
-    for (let index = 0; index < surplus.length; index += MAX_PER_TXN * 3) {
+    for (let index = 0; index < surplus.length; index += MAX_DELETES_PER_TXN) {
       await writer.commit({
-        operations: surplus.slice(index, index + MAX_PER_TXN * 3).map((key) => del(key)),
+        operations: surplus.slice(index, index + MAX_DELETES_PER_TXN).map((key) => del(key)),
       });
     }
     if (surplus.length > 0) log.debug({ job: name, records: surplus.length }, 'pruned the history');

@@ -136,4 +136,24 @@ describe('housekeeping', () => {
     expect([3, 2, 1].map((minute) => etcd.get(keys.run(id(minute))) !== null)).toEqual([true, true, false]);
     expect(etcd.get(keys.firing(id(1)))).not.toBeNull();
   });
+
+  it('comes to all orphans, however many before them cannot be ended', async () => {
+    const { etcd, put, putCursor, bites } = await setUp();
+    await putCursor(NOW_MS);
+    const id = (minute: number) => ({ job: 'gone', dueMs: NOW_MS - minute * MINUTE, suffix: null });
+    const held = Array.from({ length: 90 }, (_, index) => 100 - index);
+    for (const minute of [...held, 1]) {
+      await put(keys.firing(id(minute)), encodeFiring({ ...plannedFiring('f'), attempt: 1, node: 'dead' }));
+      if (minute !== 1) await put(keys.lock(id(minute)), 'put by hand, without a lease');
+    }
+    await bites(2);
+    expect(etcd.get(keys.run(id(1)))).toBeNull();
+    await bites(1);
+    expect(etcd.get(keys.run(id(1)))).not.toBeNull();
+    // And it begins anew, so that one whose lock went in the meantime is ended too.
+    await put(keys.firing(id(1)), encodeFiring({ ...plannedFiring('f'), attempt: 1, node: 'dead' }));
+    etcd.txn({ compare: [], success: [{ type: 'delete', key: keys.lock(id(100)) }] });
+    await bites(1);
+    expect(etcd.get(keys.run(id(100)))).not.toBeNull();
+  });
 });
