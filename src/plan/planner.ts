@@ -648,10 +648,11 @@ export class Planner {
     }
     try {
       await inParallel([...dues], JOBS_AT_ONCE, async ([name, ofJob]) => {
-        const planned = await this.#untilNoConflict(name, async () => {
-          const open = (await this.#withoutRecord(name, ofJob)).filter(
-            (dueMs) => !view.firings.has(formatRunId({ job: name, dueMs, suffix: null })),
-          );
+        const planned = await this.#untilNoConflict(name, async (conflicts) => {
+          // Before a conflict the view may still show firings that this very pass has voided.
+          const stands = (dueMs: number): boolean =>
+            conflicts > 0 && view.firings.has(formatRunId({ job: name, dueMs, suffix: null }));
+          const open = (await this.#withoutRecord(name, ofJob)).filter((dueMs) => !stands(dueMs));
           const fingerprint = view.jobs.get(name)?.plannedFingerprint ?? null;
           return this.#writeFirings(
             name,

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Keys, type FiringId } from '../../src/etcd/keys.js';
 import { Mirror } from '../../src/etcd/mirror.js';
 import { decodeRecord, encodeRecord } from '../../src/etcd/record.js';
-import { prefixRange } from '../../src/etcd/store.js';
+import { prefixRange, singleKey } from '../../src/etcd/store.js';
 import { emptyRecord, encodeRun } from '../../src/history/run-record.js';
 import { Planner } from '../../src/plan/planner.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
@@ -382,6 +382,24 @@ describe('a damaged cursor', () => {
       ]);
     }
   });
+});
+
+it('plans what an edit asks for where the cursor lies in the past and the mirror is late', async () => {
+  putJob('job', SECONDLY);
+  const first = await lead();
+  await clock.advance(5_000);
+  await first.stop();
+  const [before] = etcd.range(singleKey(keys.cursor)).kvs;
+  const decoded = decodeRecord(cursorRecordSchema, before!);
+  if (!decoded.ok) throw new Error(decoded.problem);
+  const plannedThrough = { due: clock.now() - 1_000, job: null };
+  put(keys.cursor, encodeRecord(cursorRecordSchema, { ...decoded.value, plannedThrough }));
+  putJob('job', '*/2 * * * * *');
+  await lead(() => 400);
+  await clock.advance(4_000);
+  expect(firingSeconds('job').filter((second) => second > 6 && second <= 20)).toEqual([
+    8, 10, 12, 14, 16, 18, 20,
+  ]);
 });
 
 describe('leaders whose clocks disagree by minutes', () => {
