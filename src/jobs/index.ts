@@ -2,7 +2,8 @@ export { diffJobs, type DiffOptions, type FieldChange, type JobChange } from './
 export type { HistoryLimit, Job, MisfireRule, RetryPolicy } from './job.js';
 export { checkJobName, JOB_NAME_PATTERN } from './job-name.js';
 export { parseJobsFile, type FileJob, type JobsFile, type Place } from './jobs-file.js';
-export { loadJobsFiles, type LoadOptions } from './load-jobs-files.js';
+export { loadJobsFiles, readSource, type LoadOptions } from './load-jobs-files.js';
+export { scheduleOf, scheduleText } from './job-schedule.js';
 export { parseJobValue, type JobParse } from './parse-job.js';
 export { printable, quote } from './printable.js';
 export { formatProblem, type Problem } from './problem.js';
@@ -10,3 +11,5 @@ export { renderDiff } from './render-diff.js';
 export { JOB_DEFAULTS, resolveJob } from './resolve.js';
 export { FIELD_NAMES, type JobDefinition } from './schema.js';
 export { serializeDefinition } from './serialize.js';
+export { importCrontab, type CrontabImport, type ImportFinding } from './crontab/import-crontab.js';
+export { renderImport } from './crontab/render-import.js';

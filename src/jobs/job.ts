@@ -4,8 +4,8 @@
  */
 export interface Job {
   readonly name: string;
-  /** The schedule expression as it was written. */
-  readonly schedule: string;
+  /** The schedule expression, or several, as written. */
+  readonly schedule: string | readonly string[];
   /** IANA name. */
   readonly timezone: string;
   /** A string goes through `/bin/sh -c`; an array is a program and its arguments, without a shell. */

@@ -100,9 +100,27 @@ const absolutePath = (value: string): string | null => {
   return plainText(limits.MAX_PATH_LENGTH)(value);
 };
 
+const expression = text('a string', nonBlank(limits.MAX_SCHEDULE_LENGTH));
+
+const schedule = z.union(
+  [
+    expression,
+    z.array(expression, { error: mustBe('a string or a list of strings') }).superRefine((list, context) => {
+      const message =
+        list.length === 0
+          ? 'must not be empty'
+          : list.length > limits.MAX_SCHEDULES
+            ? `has ${list.length} expressions, at most ${limits.MAX_SCHEDULES} are allowed`
+            : null;
+      if (message !== null) context.addIssue({ code: 'custom', message });
+    }),
+  ],
+  { error: mustBe('a string or a list of strings') },
+);
+
 /** The order here is the order of the fields in the JSON that etcron writes. */
 export const jobSchema = fields({
-  schedule: text('a string', nonBlank(limits.MAX_SCHEDULE_LENGTH)),
+  schedule,
   timezone: text('a string', nonBlank(limits.MAX_SCHEDULE_LENGTH)).exactOptional(),
   command,
   env: env.exactOptional(),

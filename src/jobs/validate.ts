@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { EtcronError, messageOf } from '../errors.js';
 import { assertTimeZone, parseSchedule } from '../schedule/index.js';
-import { MAX_DEFINITION_BYTES, MAX_SCHEDULE_LENGTH } from './limits.js';
+import { MAX_DEFINITION_BYTES, MAX_SCHEDULE_LENGTH, MAX_SCHEDULES } from './limits.js';
 import { describeValue, quote } from './printable.js';
 import type { LocalProblem, PathSegment } from './problem.js';
 import { FIELD_NAMES, jobDefaultsSchema, jobSchema, type JobDefinition } from './schema.js';
@@ -106,21 +106,28 @@ function problem(path: readonly PathSegment[], message: string): LocalProblem {
 
 /** Judged apart from the schema, so that a wrong schedule is reported beside other problems. */
 function scheduleProblems(written: Values): LocalProblem[] {
-  const schedule = usableText(written.schedule);
   const timeZone = usableText(written.timezone);
   const problems: LocalProblem[] = [];
-  if (timeZone !== null) attempt('timezone', problems, () => assertTimeZone(timeZone));
-  if (schedule === null) return problems;
-  attempt('schedule', problems, () => {
-    const { neverFires } = parseSchedule(
-      schedule,
-      problems.length > 0 || timeZone === null ? 'UTC' : timeZone,
-    );
-    if (!neverFires) return;
-    const message = `the schedule ${quote(schedule)} never comes due`;
-    throw new EtcronError('ETCRON_SCHEDULE_INVALID', message, { hint: 'no calendar has such a day' });
-  });
+  if (timeZone !== null) attempt(['timezone'], problems, () => assertTimeZone(timeZone));
+  const zone = problems.length > 0 || timeZone === null ? 'UTC' : timeZone;
+  for (const { text, path } of writtenSchedules(written.schedule)) {
+    attempt(path, problems, () => {
+      if (!parseSchedule(text, zone).neverFires) return;
+      const message = `the schedule ${quote(text)} never comes due`;
+      throw new EtcronError('ETCRON_SCHEDULE_INVALID', message, { hint: 'no calendar has such a day' });
+    });
+  }
   return problems;
+}
+
+/** The expressions that are worth judging, and where they stand. */
+function writtenSchedules(schedule: unknown): { text: string; path: PathSegment[] }[] {
+  const isList = Array.isArray(schedule) && schedule.length <= MAX_SCHEDULES;
+  const items: readonly unknown[] = isList ? schedule : [schedule];
+  return items.flatMap((item, index) => {
+    const text = usableText(item);
+    return text === null ? [] : [{ text, path: isList ? ['schedule', index] : ['schedule'] }];
+  });
 }
 
 /** Whether it is worth judging: anything else is a finding of the schema already. */
@@ -130,7 +137,7 @@ function usableText(value: unknown): string | null {
     : null;
 }
 
-function attempt(field: string, problems: LocalProblem[], judge: () => void): void {
+function attempt(path: PathSegment[], problems: LocalProblem[], judge: () => void): void {
   try {
     judge();
   } catch (error) {
@@ -138,7 +145,7 @@ function attempt(field: string, problems: LocalProblem[], judge: () => void): vo
     const hint = error instanceof EtcronError ? error.hint : undefined;
     problems.push({
       code,
-      path: [field],
+      path,
       message: messageOf(error),
       ...(hint === undefined ? {} : { hint }),
     });

@@ -100,6 +100,10 @@ export class CronSchedule implements ParsedSchedule {
       : 'first of two (repeated hour); not due again in the second';
   }
 
+  expressionsAt(): readonly string[] {
+    return [this.expression];
+  }
+
   /** The first reading of a segment that counts: for a fixed job, those repeated from the segment before do not. */
   #firstNominalSec(segment: Segment): number {
     const offsetSec = this.isWildcard

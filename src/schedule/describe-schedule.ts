@@ -5,9 +5,15 @@ import { mustMatchBothDays, readFields } from './parse-schedule.js';
 import type { FieldValues } from './field.js';
 
 /**
- * An expression in English, such as "At 02:30, only on Monday". Throws ETCRON_SCHEDULE_INVALID.
+ * An expression in English, such as "At 02:30, only on Monday"; several of them with "; and" between.
+ * Throws ETCRON_SCHEDULE_INVALID.
  */
-export function describeSchedule(expression: string): string {
+export function describeSchedule(expression: string | readonly string[]): string {
+  const expressions = typeof expression === 'string' ? [expression] : expression;
+  return expressions.map((one) => describeOne(one)).join('; and ');
+}
+
+function describeOne(expression: string): string {
   const read = readExpression(expression);
   if (read.kind === 'every') {
     return `Every ${formatDuration(read.periodMs)}, counted from 1970-01-01 00:00:00 UTC`;

@@ -29,4 +29,8 @@ export class EverySchedule implements ParsedSchedule {
   noteAt(): undefined {
     return undefined;
   }
+
+  expressionsAt(): readonly string[] {
+    return [this.expression];
+  }
 }

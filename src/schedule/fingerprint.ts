@@ -4,14 +4,20 @@ import { readExpression } from './expression.js';
 /**
  * Twelve hex digits that change when a job's schedule does: firings carry it, so that those planned under an older
  * schedule can be told apart. Spelling that cannot matter does not change it: spaces, letter case, `@daily` for
- * `0 0 * * *`, a leading `0` for seconds, `@every 60s` for `@every 1m`, the zone of an `@every`.
+ * `0 0 * * *`, a leading `0` for seconds, `@every 60s` for `@every 1m`, the zone of an `@every`, the order of several
+ * expressions, an expression given twice.
  *
  * It is made from the text alone, not from the parsed fields or the resolved zone: Node's versions disagree on the
  * canonical names of zones, and every node of a cluster must come to the same value. Never throws; an invalid
  * expression has a fingerprint too.
  */
-export function scheduleFingerprint(expression: string, timeZone: string): string {
-  return createHash('sha256').update(normalise(expression, timeZone)).digest('hex').slice(0, 12);
+export function scheduleFingerprint(expression: string | readonly string[], timeZone: string): string {
+  const expressions = typeof expression === 'string' ? [expression] : expression;
+  const parts = new Set(expressions.map((one) => normalise(one, timeZone)));
+  return createHash('sha256')
+    .update([...parts].sort().join('\n'))
+    .digest('hex')
+    .slice(0, 12);
 }
 
 function normalise(expression: string, timeZone: string): string {

@@ -6,6 +6,7 @@ import { readExpression, scheduleError, type FieldTexts } from './expression.js'
 import { FIELD_KINDS, FieldProblem, readField, type FieldValues } from './field.js';
 import { NominalCalendar } from './nominal-calendar.js';
 import type { ParsedSchedule } from './parsed-schedule.js';
+import { UnionSchedule } from './union-schedule.js';
 import { ValueSet } from './value-set.js';
 import { zoneTimeline } from './zone-timeline.js';
 
@@ -16,12 +17,20 @@ const valueSets = new BoundedCache<FieldValues, ValueSet>(2_000);
 
 /**
  * The due times of an expression in a time zone (an IANA name): five cron fields, six with seconds first, `@hourly`
- * and the like, or `@every 90s`. Parsing the same pair again gives the same object while it is cached.
+ * and the like, or `@every 90s`; or those of several expressions together. Parsing the same expression and zone again
+ * gives the same object while it is cached.
  *
  * Throws ETCRON_SCHEDULE_INVALID, whose details name the field, its text and its allowed range, and
  * ETCRON_TIMEZONE_INVALID with near matches. An expression that can never fire is no error: see `neverFires`.
  */
-export function parseSchedule(expression: string, timeZone: string): ParsedSchedule {
+export function parseSchedule(expression: string | readonly string[], timeZone: string): ParsedSchedule {
+  if (typeof expression === 'string') return parseOne(expression, timeZone);
+  const parts = expression.map((one) => parseOne(one, timeZone));
+  if (parts.length === 0) throw scheduleError('', 'the list is empty', 'write one expression or several');
+  return parts.length === 1 ? parts[0]! : new UnionSchedule(parts);
+}
+
+function parseOne(expression: string, timeZone: string): ParsedSchedule {
   return schedules.getOrMake(`${timeZone}\n${expression}`, () => {
     const read = readExpression(expression);
     if (read.kind === 'every') {

@@ -6,4 +6,6 @@ export interface ParsedSchedule extends Schedule {
   readonly neverFires: boolean;
   /** What a clock change did to one of this schedule's own due times, in words; undefined when nothing. */
   noteAt(dueMs: number): string | undefined;
+  /** Which expressions ask for one of this schedule's own due times: one, unless several were given and coincide. */
+  expressionsAt(dueMs: number): readonly string[];
 }

@@ -9,6 +9,8 @@ export interface PreviewEntry {
   readonly localText: string;
   /** What a clock change did to it, when one did: moved, merged, first or second of two. */
   readonly note?: string;
+  /** The expressions that ask for it, of several. */
+  readonly expressions: readonly string[];
 }
 
 /** The first `count` due times strictly after `fromMs`; fewer when the schedule has no more. */
@@ -18,7 +20,9 @@ export function preview(schedule: ParsedSchedule, fromMs: number, count: number)
   let dueMs = schedule.next(fromMs);
   while (dueMs !== null && entries.length < count) {
     const note = schedule.noteAt(dueMs);
-    entries.push({ dueMs, localText: formatLocal(dueMs, zone), ...(note === undefined ? {} : { note }) });
+    const expressions = schedule.expressionsAt(dueMs);
+    const localText = formatLocal(dueMs, zone);
+    entries.push({ dueMs, localText, ...(note === undefined ? {} : { note }), expressions });
     dueMs = schedule.next(dueMs);
   }
   return entries;

@@ -1,7 +1,7 @@
 /** One key under `jobs/`, parsed when somebody first asks: a node may mirror 100,000 definitions and need few of them. */
-import { parseJobValue } from '../jobs/index.js';
+import { parseJobValue, scheduleOf } from '../jobs/index.js';
 import type { Job, Problem } from '../jobs/index.js';
-import { parseSchedule, type Schedule } from '../schedule/index.js';
+import type { Schedule } from '../schedule/index.js';
 import type { KeyValue } from '../etcd/store.js';
 
 export class JobEntry {
@@ -32,7 +32,7 @@ export class JobEntry {
   get schedule(): Schedule | null {
     if (this.#schedule === undefined) {
       const { job } = this;
-      this.#schedule = job === null || job.paused ? null : parseSchedule(job.schedule, job.timezone);
+      this.#schedule = job === null || job.paused ? null : scheduleOf(job);
     }
     return this.#schedule;
   }

@@ -130,6 +130,20 @@ describe('next', () => {
     });
   });
 
+  test('several together, and which one is due', async () => {
+    const args = ['next', '0 7 * * mon-fri', '0 7,10 * * sun,mon', '--from', '2026-11-22', '-n', '4'];
+    const { stdout } = await cli.run(...args);
+    expect(stdout).toContain(
+      '0 7 * * mon-fri  At 07:00, Monday through Friday (UTC)\n0 7,10 * * sun,mon  At ',
+    );
+    expect(stdout).toMatch(/^Sun 2026-11-22 07:00:00 \+00:00 .* 0 7,10 \* \* sun,mon$/m);
+    expect(stdout).toMatch(/^Mon 2026-11-23 07:00:00 \+00:00 .* 0 7 \* \* mon-fri; 0 7,10 \* \* sun,mon$/m);
+    expect((await cli.run(...args, '--json')).json()).toMatchObject({
+      schedule: ['0 7 * * mon-fri', '0 7,10 * * sun,mon'],
+      due: [{ schedules: ['0 7,10 * * sun,mon'] }, {}, { due: '2026-11-23T07:00:00.000Z' }, {}],
+    });
+  });
+
   test('one that is never due', async () => {
     const { code, stdout } = await cli.run('next', '0 0 30 2 *');
     expect(code).toBe(0);

@@ -107,6 +107,18 @@ describe('jobs get', () => {
     expect(json.next).toHaveLength(5);
   });
 
+  test('shows several schedules, and which one is next', async () => {
+    cli.putJob('twice', '{"schedule":["0 7 * * mon-fri","0 10 * * sat,sun"],"command":"true"}');
+    expect((await cli.run('jobs', 'list')).stdout).toMatch(
+      /^twice +0 7 \* \* mon-fri; 0 10 \* \* sat,sun +UTC +in 20h +ok$/m,
+    );
+    const { stdout } = await cli.run('jobs', 'get', 'twice');
+    expect(stdout).toMatch(
+      /^when +At 07:00, Monday through Friday \(UTC\)\n +At 10:00, only on Saturday and Sunday/m,
+    );
+    expect(stdout).toMatch(/^Sun 2026-11-22 10:00:00 \+00:00 .* 0 10 \* \* sat,sun$/m);
+  });
+
   test('shows what is wrong with a broken one, with key path, line and column', async () => {
     cli.putJob('broken', 'schedule: "@daily"\ncommand: true\nretries:\n  dealy: 5s\n');
     const { code, stdout } = await cli.run('jobs', 'get', 'broken');

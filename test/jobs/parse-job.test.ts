@@ -122,6 +122,8 @@ labels: { build: 1e3 }`;
     };
     expect(fingerprint(`${MINIMAL}paused: true`)).toBe(fingerprint(MINIMAL));
     expect(fingerprint(`${MINIMAL}timezone: Europe/Berlin`)).not.toBe(fingerprint(MINIMAL));
+    expect(fingerprint('schedule: ["* * * * *"]\ncommand: date')).toBe(fingerprint(MINIMAL));
+    expect(fingerprint('schedule: ["* * * * *", "@daily"]\ncommand: date')).not.toBe(fingerprint(MINIMAL));
   });
 });
 
@@ -240,6 +242,26 @@ describe('a field with a problem', () => {
     expect(problemsOf('schedule: 0 0 30 2 *\ncommand: x')).toEqual([
       'x:1:11 schedule: the schedule "0 0 30 2 *" never comes due (no calendar has such a day)',
     ]);
+  });
+
+  it('may have several schedules, each judged for itself', () => {
+    expect(problemsOf('schedule: ["0 7 * * 1", "@daily"]\ncommand: x')).toEqual([]);
+    expect(problemsOf('schedule: ["0 7 * * 1", 61 * * * *, 0 0 30 2 *, 5]\ncommand: x')).toEqual([
+      expect.stringMatching(
+        /^x:1:25 schedule\[1\]: the schedule "61 \* \* \* \*" is not valid: minute field/,
+      ),
+      'x:1:37 schedule[2]: the schedule "0 0 30 2 *" never comes due (no calendar has such a day)',
+      'x:1:49 schedule[3]: must be a string, not the number 5',
+    ]);
+  });
+
+  it.each([
+    ['[]', 'x:1:1 schedule: must not be empty'],
+    ['{ cron: x }', 'x:1:1 schedule: must be a string or a list of strings, not a map'],
+    ['[" "]', 'x:1:12 schedule[0]: must not be empty'],
+    [JSON.stringify(Array(17).fill('@daily')), 'x:1:1 schedule: has 17 expressions, at most 16 are allowed'],
+  ])('schedule: %s', (schedule, expected) => {
+    expect(problemsOf(`schedule: ${schedule}\ncommand: x`)).toEqual([expected]);
   });
 
   it.each([

@@ -123,7 +123,13 @@ describe('preview', () => {
 
   it('shows due times on the clock of the zone', () => {
     expect(preview(parseSchedule('@every 1d', 'Asia/Kathmandu'), Date.parse('2026-01-01T00:00Z'), 1)).toEqual(
-      [{ dueMs: Date.parse('2026-01-02T00:00Z'), localText: 'Fri 2026-01-02 05:45:00 +05:45' }],
+      [
+        {
+          dueMs: Date.parse('2026-01-02T00:00Z'),
+          localText: 'Fri 2026-01-02 05:45:00 +05:45',
+          expressions: ['@every 1d'],
+        },
+      ],
     );
   });
 

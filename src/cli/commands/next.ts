@@ -10,7 +10,10 @@ export function nextCommand(): Command {
     .description(
       'Say in words what a schedule means, and list its next due times, local and UTC, with what clock changes do to them. Needs no etcd.',
     )
-    .argument('<schedule>', 'cron expression of 5 or 6 fields, @hourly … @yearly, or "@every 90s"')
+    .argument(
+      '<schedule...>',
+      'cron expression of 5 or 6 fields, @hourly … @yearly, or "@every 90s"; several are taken together, as in a job',
+    )
     .option('--tz <zone>', 'IANA time zone', 'UTC')
     .option('-n, --count <number>', 'how many due times', integerFlag(1, 10_000), 10)
     .option('--from <time>', 'the first one after this time (default: now)', timeFlag)
@@ -20,11 +23,12 @@ export function nextCommand(): Command {
         ['etcron next "30 2 * * *" --tz Europe/Berlin', 'a nightly job'],
         ['etcron next "*/15 9-17 * * Mon-Fri" -n 3', 'the next three'],
         ['etcron next "30 2 * * *" --tz America/New_York --from 2026-03-07', 'across the change of clocks'],
+        ['etcron next "0 7 * * mon-fri" "0 10 * * sat,sun"', 'several, and which one is due'],
         ['etcron next "@every 90s" --json', 'for a program'],
       ]),
     )
-    .action(async (expression: string, options: NextOptions, command: Command) => {
+    .action(async (expressions: readonly string[], options: NextOptions, command: Command) => {
       const { showNext } = await import('../schedule/show-next.js');
-      showNext(contextOf(command), expression, options);
+      showNext(contextOf(command), expressions, options);
     });
 }

@@ -7,10 +7,12 @@ import {
   formatProblem,
   parseJobValue,
   printable,
+  scheduleOf,
   serializeDefinition,
+  type Job,
   type JobDefinition,
 } from '../../jobs/index.js';
-import { describeSchedule, parseSchedule, preview, type PreviewEntry } from '../../schedule/index.js';
+import { describeSchedule, preview, type PreviewEntry } from '../../schedule/index.js';
 import type { FiringEntry } from '../../view/cluster-view.js';
 import type { JobEntry } from '../../view/job-entry.js';
 import type { CliContext } from '../context.js';
@@ -61,8 +63,7 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
   return {
     entry,
     definition: parsed.ok ? parsed.definition : null,
-    next:
-      job === null || job.paused ? [] : preview(parseSchedule(job.schedule, job.timezone), nowMs, NEXT_COUNT),
+    next: job === null || job.paused ? [] : preview(scheduleOf(job), nowMs, NEXT_COUNT),
     firings: [...firings.kvs.values()].flatMap((kv: KeyValue) => {
       const firing = firingEntry(keys, kv);
       return firing ? [{ ...firing, state: firingState(firing, live, nowMs) }] : [];
@@ -81,7 +82,7 @@ function print(context: CliContext, { keys }: Cluster, details: JobDetails): voi
     ['job', { text: entry.name, paint: colors.bold }],
     ['state', { text: state, paint: stateColor }],
   ];
-  if (entry.job) fields.push(['when', `${describeSchedule(entry.job.schedule)} (${entry.job.timezone})`]);
+  if (entry.job) fields.push(['when', whenText(entry.job)]);
   fields.push(['key', `${keys.job(entry.name)} (revision ${entry.modRevision})`]);
   out.line(renderFields(context, fields));
   const section = (title: string, text: string): void => out.line(`\n${colors.bold(title)}\n${text}`);
@@ -94,13 +95,16 @@ function print(context: CliContext, { keys }: Cluster, details: JobDetails): voi
     section('Value', safeLines(entry.kv.value.toString('utf8')));
   }
   if (next.length > 0) {
-    const rows = next.map(({ dueMs, localText, note = '' }) => [
+    const isSeveral = Array.isArray(entry.job?.schedule) && entry.job.schedule.length > 1;
+    const rows = next.map(({ dueMs, localText, note = '', expressions }) => [
       localText,
       timeText(dueMs),
       relativeText(dueMs, nowMs),
+      ...(isSeveral ? [expressions.join('; ')] : []),
       note,
     ]);
-    section('Next', renderTable(context, ['LOCAL', 'UTC', '', ''], rows));
+    const head = ['LOCAL', 'UTC', '', ...(isSeveral ? ['SCHEDULE'] : []), ''];
+    section('Next', renderTable(context, head, rows));
   }
   const underWay = firings.filter((firing) => firing.state !== 'planned');
   if (underWay.length > 0) {
@@ -108,6 +112,12 @@ function print(context: CliContext, { keys }: Cluster, details: JobDetails): voi
     section('Under way', renderTable(context, ['RUN', ''], rows));
   }
   if (runs.length > 0) section('Last runs', renderTable(context, RUN_HEAD, runRows(context, runs)));
+}
+
+/** What each expression means, one per line. */
+function whenText({ schedule, timezone }: Job): string {
+  const expressions = typeof schedule === 'string' ? [schedule] : schedule;
+  return expressions.map((expression) => `${describeSchedule(expression)} (${timezone})`).join('\n');
 }
 
 /** Text from etcd, line by line, without what a terminal would obey. */

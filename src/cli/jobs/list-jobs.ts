@@ -1,6 +1,6 @@
 import type { RunEntry } from '../../history/history.js';
 import { listRuns } from '../../history/history.js';
-import { formatProblem } from '../../jobs/index.js';
+import { formatProblem, scheduleText } from '../../jobs/index.js';
 import type { JobEntry } from '../../view/job-entry.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
@@ -58,7 +58,7 @@ function print(context: CliContext, rows: readonly Row[], nowMs: number): void {
   const { out, colors } = context;
   const cells = rows.map(({ entry, nextMs, last }) => [
     entry.name,
-    entry.job?.schedule ?? '',
+    entry.job ? scheduleText(entry.job.schedule) : '',
     entry.job?.timezone ?? '',
     nextMs === null ? '' : relativeText(nextMs, nowMs),
     last?.record ? lastText(last, context, nowMs) : '',

@@ -1,4 +1,5 @@
-import { describeSchedule, parseSchedule, preview } from '../../schedule/index.js';
+import { EtcronError } from '../../errors.js';
+import { describeSchedule, parseSchedule, preview, type PreviewEntry } from '../../schedule/index.js';
 import type { CliContext } from '../context.js';
 import { renderTable } from '../table.js';
 import { isoOrNull, relativeText, timeText } from '../time-text.js';
@@ -10,24 +11,31 @@ export interface NextOptions {
   readonly from?: number;
 }
 
-/** Prints what a schedule means and when it is due. Throws ETCRON_SCHEDULE_INVALID and ETCRON_TIMEZONE_INVALID. */
-export function showNext(context: CliContext, expression: string, options: NextOptions): void {
+/**
+ * Prints what schedules mean and when one of them is due. Throws ETCRON_SCHEDULE_INVALID, ETCRON_TIMEZONE_INVALID, and
+ * ETCRON_USAGE when the fields of an expression came as several arguments.
+ */
+export function showNext(context: CliContext, expressions: readonly string[], options: NextOptions): void {
+  assertQuoted(expressions);
   const { out, colors } = context;
-  const schedule = parseSchedule(expression, options.tz);
-  const description = describeSchedule(expression);
+  const schedule = parseSchedule(expressions, options.tz);
   const nowMs = context.clock.now();
   const fromMs = options.from ?? nowMs;
   const entries = preview(schedule, fromMs, options.count);
+  const isSeveral = expressions.length > 1;
   if (context.json) {
-    const due = entries.map(({ dueMs, localText, note }) => ({
-      due: isoOrNull(dueMs),
-      local: localText,
-      note: note ?? null,
-    }));
-    out.json({ schedule: expression, timezone: options.tz, description, from: isoOrNull(fromMs), due });
+    out.json({
+      schedule: isSeveral ? expressions : expressions[0],
+      timezone: options.tz,
+      description: describeSchedule(expressions),
+      from: isoOrNull(fromMs),
+      due: entries.map((entry) => toJson(entry, isSeveral)),
+    });
     return;
   }
-  out.line(`${colors.bold(expression)}  ${description} (${schedule.timeZone})`);
+  for (const expression of expressions) {
+    out.line(`${colors.bold(expression)}  ${describeSchedule(expression)} (${schedule.timeZone})`);
+  }
   if (entries.length === 0) {
     out.line(
       schedule.neverFires
@@ -36,11 +44,31 @@ export function showNext(context: CliContext, expression: string, options: NextO
     );
     return;
   }
-  const rows = entries.map(({ dueMs, localText, note }) => [
+  const rows = entries.map(({ dueMs, localText, note, expressions: asking }) => [
     localText,
     timeText(dueMs),
     relativeText(dueMs, nowMs),
+    ...(isSeveral ? [asking.join('; ')] : []),
     { text: note ?? '', paint: colors.yellow },
   ]);
-  out.line(renderTable(context, ['LOCAL', 'UTC', '', ''], rows));
+  out.line(renderTable(context, ['LOCAL', 'UTC', '', ...(isSeveral ? ['SCHEDULE'] : []), ''], rows));
+}
+
+function toJson({ dueMs, localText, note, expressions }: PreviewEntry, isSeveral: boolean): unknown {
+  return {
+    due: isoOrNull(dueMs),
+    local: localText,
+    note: note ?? null,
+    ...(isSeveral ? { schedules: expressions } : {}),
+  };
+}
+
+/** Without quotes a shell makes an argument of each field, and file names of a `*`. */
+function assertQuoted(expressions: readonly string[]): void {
+  if (expressions.length === 1) return;
+  const bare = expressions.find((expression) => /^[^@\s]\S*$/.test(expression));
+  if (bare === undefined) return;
+  throw new EtcronError('ETCRON_USAGE', `"${bare}" is no schedule`, {
+    hint: 'put each schedule in quotes: etcron next "0 7 * * *" "0 10 * * sat"',
+  });
 }
