@@ -12,4 +12,4 @@ export { JOB_DEFAULTS, resolveJob } from './resolve.js';
 export { FIELD_NAMES, type JobDefinition } from './schema.js';
 export { serializeDefinition } from './serialize.js';
 export { importCrontab, type CrontabImport, type ImportFinding } from './crontab/import-crontab.js';
-export { renderImport } from './crontab/render-import.js';
+export { definitionsOf, renderImport } from './crontab/render-import.js';

@@ -17,7 +17,7 @@ export async function loadJobsFiles(paths: readonly string[], options: LoadOptio
   const places = new Map<string, Place>();
   const problems: Problem[] = [];
   for (const path of paths) {
-    const content = await read(path, options);
+    const content = await readSource(path, options);
     if (!(content instanceof Uint8Array)) {
       problems.push(content);
       continue;
@@ -38,7 +38,8 @@ export async function loadJobsFiles(paths: readonly string[], options: LoadOptio
   return { jobs, problems, places };
 }
 
-async function read(path: string, options: LoadOptions): Promise<Uint8Array | Problem> {
+/** The bytes of a file, or of the standard input for `-`; or why it cannot be read. */
+export async function readSource(path: string, options: LoadOptions = {}): Promise<Uint8Array | Problem> {
   try {
     return path === '-' ? await buffer(options.stdin ?? process.stdin) : await readFile(path);
   } catch (error) {

@@ -39,6 +39,7 @@ describe('help', () => {
       'run',
       'runs',
       'next',
+      'import',
       'workers',
       'status',
     ]) {
