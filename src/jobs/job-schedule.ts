@@ -3,7 +3,7 @@ import type { Job } from './job.js';
 
 /** When a job is due. */
 export function scheduleOf(job: Job): ParsedSchedule {
-  return parseSchedule(job.schedule, job.timezone);
+  return parseSchedule(job.schedule, job.timezone, { job: job.name });
 }
 
 /** The expressions of a job on one line. */

@@ -143,7 +143,7 @@ class JobsFileReader {
     const unread = document.problems.filter(
       (problem) => problem.path[0] === 'jobs' && problem.path[1] === name,
     );
-    const result = validateDefinition(merged);
+    const result = validateDefinition(merged, name);
     if (!result.ok) this.#reportJob(name, result.problems, document, wrongDefaults);
     else if (nameProblem === null && unread.length === 0 && wrongDefaults.length === 0) {
       const job = resolveJob(name, result.definition);

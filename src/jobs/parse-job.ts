@@ -36,7 +36,8 @@ export function isTextPath(path: readonly PathSegment[]): boolean {
  */
 export function parseJobValue(name: string, text: string | Uint8Array): JobParse {
   const nameProblem = checkJobName(name);
-  const parsed = nameProblem === null ? (parseCompactJson(text) ?? parseYaml(text)) : parseYaml(text);
+  const parsed =
+    nameProblem === null ? (parseCompactJson(name, text) ?? parseYaml(name, text)) : parseYaml(name, text);
   const problems = parsed.ok ? [] : parsed.problems;
   if (nameProblem !== null) return { ok: false, problems: [nameProblem, ...problems] };
   return parsed.ok
@@ -52,21 +53,21 @@ type DefinitionParse =
  * The short way for JSON as programs write it, etcron among them: a third of the time that YAML takes. Null when it is
  * anything else, or wrong. Text that comes out again as it went in hides nothing: no key twice, no number such as `1.10`.
  */
-function parseCompactJson(source: string | Uint8Array): DefinitionParse | null {
+function parseCompactJson(name: string, source: string | Uint8Array): DefinitionParse | null {
   if (source.length > MAX_DEFINITION_BYTES) return null;
   const text = typeof source === 'string' ? source : Buffer.from(source).toString('utf8');
   if (!text.startsWith('{"') || text.includes('__proto__')) return null;
   try {
     const value: unknown = JSON.parse(text);
     if (JSON.stringify(value) !== text) return null;
-    const result = validateDefinition(value);
+    const result = validateDefinition(value, name);
     return result.ok ? result : null;
   } catch {
     return null;
   }
 }
 
-function parseYaml(source: string | Uint8Array): DefinitionParse {
+function parseYaml(name: string, source: string | Uint8Array): DefinitionParse {
   const read = readYamlText(source, { maxBytes: MAX_DEFINITION_BYTES, maxTokens: MAX_DEFINITION_TOKENS });
   if (!read.ok) return { ok: false, problems: [read.problem] };
   const text = read.value;
@@ -79,7 +80,7 @@ function parseYaml(source: string | Uint8Array): DefinitionParse {
     return oneProblem(text, { code: 'ETCRON_JOB_INVALID', path: [], message: 'is empty' });
   }
   const { value, problems, locate, isBroken } = readDocument(document, text, isTextPath);
-  const result = isBroken ? null : validateDefinition(value);
+  const result = isBroken ? null : validateDefinition(value, name);
   if (result?.ok === true && problems.length === 0) return result;
   const judged = result?.ok === false ? withoutEchoes(result.problems, problems) : [];
   const placed = [...problems, ...judged].map((problem) =>

@@ -38,7 +38,7 @@ export function resolveJob(name: string, definition: JobDefinition): Job {
       limit: definition.history?.limit ?? JOB_DEFAULTS.history.limit,
       maxAgeMs: milliseconds(definition.history?.maxAge ?? JOB_DEFAULTS.history.maxAge),
     },
-    fingerprint: scheduleFingerprint(definition.schedule, timeZone),
+    fingerprint: scheduleFingerprint(definition.schedule, timeZone, { job: name }),
   };
 }
 

@@ -8,6 +8,8 @@ import { FIELD_NAMES, jobDefaultsSchema, jobSchema, type JobDefinition } from '.
 import { serializeDefinition } from './serialize.js';
 import { unknownFieldHint } from './did-you-mean.js';
 
+const ANY_NAME = 'any';
+
 type Values = Readonly<Record<string, unknown>>;
 
 /** Whether `value` is a map, as opposed to a list, a scalar or nothing. */
@@ -15,15 +17,19 @@ export function isMap(value: unknown): value is Values {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The definition, or everything that is wrong with `value`: form, schedule and time zone at once. */
+/**
+ * The definition, or everything that is wrong with `value`: form, schedule and time zone at once. The name only matters
+ * to what an `H` in the schedule stands for.
+ */
 export function validateDefinition(
   value: unknown,
+  name = ANY_NAME,
 ): { ok: true; definition: JobDefinition } | { ok: false; problems: LocalProblem[] } {
   if (!isMap(value)) return { ok: false, problems: [notAMap(value, [])] };
   const written = withoutNulls(value);
   const parsed = jobSchema.safeParse(written);
   const problems = parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOf(issue, []));
-  problems.push(...scheduleProblems(written));
+  problems.push(...scheduleProblems(name, written));
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
 
   const bytes = Buffer.byteLength(serializeDefinition(parsed.data));
@@ -41,7 +47,7 @@ export function validateDefaults(value: unknown): LocalProblem[] {
   const written = withoutNulls(value);
   const parsed = jobDefaultsSchema.safeParse(written);
   const problems = parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOf(issue, []));
-  return [...problems, ...scheduleProblems(written)];
+  return [...problems, ...scheduleProblems(ANY_NAME, written)];
 }
 
 function notAMap(value: unknown, path: PathSegment[]): LocalProblem {
@@ -105,14 +111,14 @@ function problem(path: readonly PathSegment[], message: string): LocalProblem {
 }
 
 /** Judged apart from the schema, so that a wrong schedule is reported beside other problems. */
-function scheduleProblems(written: Values): LocalProblem[] {
+function scheduleProblems(job: string, written: Values): LocalProblem[] {
   const timeZone = usableText(written.timezone);
   const problems: LocalProblem[] = [];
   if (timeZone !== null) attempt(['timezone'], problems, () => assertTimeZone(timeZone));
   const zone = problems.length > 0 || timeZone === null ? 'UTC' : timeZone;
   for (const { text, path } of writtenSchedules(written.schedule)) {
     attempt(path, problems, () => {
-      if (!parseSchedule(text, zone).neverFires) return;
+      if (!parseSchedule(text, zone, { job }).neverFires) return;
       const message = `the schedule ${quote(text)} never comes due`;
       throw new EtcronError('ETCRON_SCHEDULE_INVALID', message, { hint: 'no calendar has such a day' });
     });

@@ -14,6 +14,8 @@ export class DayRule {
   readonly #months: ReadonlySet<number>;
   readonly #daysOfMonth: number;
   readonly #lastDay: boolean;
+  readonly #lastWorkday: boolean;
+  readonly #nearestWorkdays: readonly number[];
   /** Indexed by the weekday of the 1st. */
   readonly #byFirstWeekday: readonly number[];
   readonly #lastWeekdays: readonly number[];
@@ -23,6 +25,8 @@ export class DayRule {
     this.#months = month.values;
     this.#daysOfMonth = [...dayOfMonth.values].reduce((mask, day) => mask | (1 << day), 0);
     this.#lastDay = dayOfMonth.lastDay;
+    this.#lastWorkday = dayOfMonth.lastWorkday;
+    this.#nearestWorkdays = [...dayOfMonth.nearestWorkdays];
     this.#byFirstWeekday = [0, 1, 2, 3, 4, 5, 6].map((first) => weekdayMask(dayOfWeek, first));
     this.#lastWeekdays = [...dayOfWeek.lastWeekdays];
     this.#either = either;
@@ -34,7 +38,9 @@ export class DayRule {
     const firstMs = Date.UTC(year, month - 1, 1);
     const length = (Date.UTC(year, month, 1) - firstMs) / DAY_MS;
     const firstWeekday = new Date(firstMs).getUTCDay();
-    const byDate = this.#daysOfMonth | (this.#lastDay ? 1 << length : 0);
+    let byDate = this.#daysOfMonth | (this.#lastDay ? 1 << length : 0);
+    for (const day of this.#nearestWorkdays) byDate |= nearestWorkday(day, firstWeekday, length);
+    if (this.#lastWorkday) byDate |= nearestWorkday(length, firstWeekday, length);
     let byWeekday = this.#byFirstWeekday[firstWeekday]!;
     for (const weekday of this.#lastWeekdays) {
       const lastWeekday = (firstWeekday + length - 1) % 7;
@@ -44,6 +50,18 @@ export class DayRule {
     const inMonth = ((2 << length) - 1) & ~1;
     return (this.#either ? byDate | byWeekday : byDate & byWeekday) & inMonth;
   }
+}
+
+/**
+ * The day of Monday to Friday nearest to `day`, as a bit: the one before a Saturday and the one after a Sunday, unless
+ * that lies in another month. 0 when the month has no such day.
+ */
+function nearestWorkday(day: number, firstWeekday: number, length: number): number {
+  if (day > length) return 0;
+  const weekday = (firstWeekday + day - 1) % 7;
+  if (weekday === 6) return 1 << (day > 1 ? day - 1 : 3);
+  if (weekday === 0) return 1 << (day < length ? day + 1 : length - 2);
+  return 1 << day;
 }
 
 function weekdayMask(dayOfWeek: FieldValues, firstWeekday: number): number {

@@ -1,30 +1,59 @@
 import cronstrue from 'cronstrue';
 import { formatDuration } from '../duration.js';
 import { readExpression, type FieldTexts } from './expression.js';
-import { mustMatchBothDays, readFields } from './parse-schedule.js';
+import { mustMatchBothDays, readFields, type ScheduleOptions } from './parse-schedule.js';
 import type { FieldValues } from './field.js';
 
 /**
  * An expression in English, such as "At 02:30, only on Monday"; several of them with "; and" between.
  * Throws ETCRON_SCHEDULE_INVALID.
  */
-export function describeSchedule(expression: string | readonly string[]): string {
+export function describeSchedule(
+  expression: string | readonly string[],
+  { job }: ScheduleOptions = {},
+): string {
   const expressions = typeof expression === 'string' ? [expression] : expression;
-  return expressions.map((one) => describeOne(one)).join('; and ');
+  return expressions.map((one) => describeOne(one, job)).join('; and ');
 }
 
-function describeOne(expression: string): string {
-  const read = readExpression(expression);
+function describeOne(expression: string, job: string | undefined): string {
+  const read = readExpression(expression, job);
   if (read.kind === 'every') {
     return `Every ${formatDuration(read.periodMs)}, counted from 1970-01-01 00:00:00 UTC`;
   }
   const values = readFields(expression, read.fields);
-  const text = cronstrue.toString(plainFields(read.fields, values).join(' '), {
-    use24HourTimeFormat: true,
-    logicalAndDayFields: true,
-  });
+  const plain = plainFields(read.fields, values);
+  const text = withWorkdays(
+    plain[3]!,
+    cronstrue.toString(plain.with(3, withoutWorkdays(plain[3]!)).join(' '), {
+      use24HourTimeFormat: true,
+      logicalAndDayFields: true,
+    }),
+  );
   const eitherDay = !mustMatchBothDays(read.fields);
   return eitherDay ? `${text.replace(', only on ', ', or on ')} (either day matches)` : text;
+}
+
+/** cronstrue knows `W` in a day alone, and not in a list: there it is shown the last day, whose words are replaced. */
+function withoutWorkdays(dayOfMonth: string): string {
+  return isListOfWorkdays(dayOfMonth) ? 'L' : dayOfMonth.toUpperCase();
+}
+
+function withWorkdays(dayOfMonth: string, text: string): string {
+  if (!isListOfWorkdays(dayOfMonth)) return text;
+  const days = dayOfMonth
+    .toUpperCase()
+    .split(',')
+    .map((item) => {
+      if (item === 'L') return 'the last day';
+      if (item === 'LW') return 'the last weekday';
+      return item.endsWith('W') ? `the weekday nearest day ${item.slice(0, -1)}` : `day ${item}`;
+    });
+  return text.replace('the last day of the month', `${days.join(', ')} of the month`);
+}
+
+function isListOfWorkdays(dayOfMonth: string): boolean {
+  return dayOfMonth.includes(',') && /W/i.test(dayOfMonth);
 }
 
 /**

@@ -1,8 +1,10 @@
 import { parseDuration, formatDuration, DURATION_HELP } from '../duration.js';
 import { EtcronError } from '../errors.js';
+import { FIELD_KINDS, FieldProblem, type FieldKind } from './field.js';
+import { expandHashes, mentionsHash } from './hashed-field.js';
 import { nearest } from './nearest.js';
 
-/** The six fields of a cron expression, seconds first, as written. */
+/** The six fields of a cron expression, seconds first, as written; an `H` has become the value that it stands for. */
 export type FieldTexts = readonly [
   second: string,
   minute: string,
@@ -50,9 +52,10 @@ export function scheduleError(
 
 /**
  * Splits an expression into its period or its six fields; macros become fields, a missing seconds field becomes `0`.
- * Throws ETCRON_SCHEDULE_INVALID. What stands in the fields is not judged here.
+ * `job` is the name that `H` is hashed from. Throws ETCRON_SCHEDULE_INVALID. What else stands in the fields is not judged
+ * here.
  */
-export function readExpression(expression: string): Expression {
+export function readExpression(expression: string, job?: string): Expression {
   const text = expression.trim();
   if (text === '') throw scheduleError(expression, 'it is empty', 'write five cron fields, or @every 90s');
   if (text.length > MAX_LENGTH) {
@@ -82,7 +85,27 @@ export function readExpression(expression: string): Expression {
     );
   }
   const six = words.length === 5 ? ['0', ...words] : words;
-  return { kind: 'cron', fields: six as unknown as FieldTexts };
+  const fields = mentionsHash(expression)
+    ? six.map((field, index) => {
+        const kind = FIELD_KINDS[index]!;
+        return inField(expression, kind, field, () => expandHashes(kind, field, job));
+      })
+    : six;
+  return { kind: 'cron', fields: fields as unknown as FieldTexts };
+}
+
+/** What `read` makes of a field; its FieldProblem becomes an error that names the expression, the field and its range. */
+export function inField<Value>(expression: string, kind: FieldKind, text: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FieldProblem)) throw error;
+    throw scheduleError(expression, `${kind.label} field: ${error.message}`, error.hint, {
+      field: kind.name,
+      text,
+      allowed: `${kind.min}-${kind.max}`,
+    });
+  }
 }
 
 function readMacro(expression: string, words: readonly string[]): Expression {

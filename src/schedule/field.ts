@@ -6,7 +6,7 @@ const WEEKDAY_NAMES = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
 
 export type FieldName = 'second' | 'minute' | 'hour' | 'dayOfMonth' | 'month' | 'dayOfWeek';
 
-interface FieldKind {
+export interface FieldKind {
   readonly name: FieldName;
   /** As messages call it. */
   readonly label: string;
@@ -44,6 +44,10 @@ export interface FieldValues {
   readonly values: ReadonlySet<number>;
   /** `L` in day-of-month: the last day of the month. */
   readonly lastDay: boolean;
+  /** `LW` in day-of-month: the last of Monday to Friday in the month. */
+  readonly lastWorkday: boolean;
+  /** `15W` in day-of-month: the day of Monday to Friday that is nearest to the 15th in the same month. */
+  readonly nearestWorkdays: ReadonlySet<number>;
   /** `5L` in day-of-week: the last such weekday of the month. */
   readonly lastWeekdays: ReadonlySet<number>;
   /** `5#2` in day-of-week: the second Friday of the month. */
@@ -52,16 +56,24 @@ export interface FieldValues {
 
 /**
  * Reads one field. The values come from cron-parser, item by item: a list is the union of its items, each free to use
- * `L` or `#`, and an error can name the item. Syntax that cron-parser reads but that would surprise here (`H`, which
- * is random unless seeded, `?` outside the day fields, a step that can never take effect) is refused first, with
- * messages of our own. Throws FieldProblem.
+ * `L` or `#`, and an error can name the item. Syntax that cron-parser reads but that would surprise here (`?` outside
+ * the day fields, a step that can never take effect) is refused first, with messages of our own; `W` is not known to it
+ * and read here. `H` has been replaced before. Throws FieldProblem.
  */
 export function readField(kind: FieldKind, text: string): FieldValues {
   const values = new Set<number>();
   const lastWeekdays = new Set<number>();
   const nthWeekdays: { weekday: number; nth: number }[] = [];
+  const nearestWorkdays = new Set<number>();
   let lastDay = false;
+  let lastWorkday = false;
   for (const item of text.split(',')) {
+    const workday = kind.name === 'dayOfMonth' ? /^(?:L|([0-9]+))W$/i.exec(item) : null;
+    if (workday !== null) {
+      if (workday[1] === undefined) lastWorkday = true;
+      else nearestWorkdays.add(readNumber(kind, workday[1]));
+      continue;
+    }
     checkItem(kind, item);
     const field = parseItem(kind, item)[kind.name];
     const nth = 'nthDay' in field ? field.nthDay : 0;
@@ -72,7 +84,7 @@ export function readField(kind: FieldKind, text: string): FieldValues {
       else values.add(kind.name === 'dayOfWeek' ? value % 7 : value);
     }
   }
-  return { values, lastDay, lastWeekdays, nthWeekdays };
+  return { values, lastDay, lastWorkday, nearestWorkdays, lastWeekdays, nthWeekdays };
 }
 
 function parseItem(kind: FieldKind, item: string): CronFieldCollection {
@@ -91,16 +103,16 @@ function checkItem(kind: FieldKind, item: string): void {
   if (kind.name === 'dayOfMonth' && item.toUpperCase() === 'L') return;
   if (kind.name === 'dayOfWeek') {
     const special = /^([0-9]+|[a-z]{3})(?:L|#[1-5])$/i.exec(item);
-    if (special !== null) return void toNumber(kind, special[1]!);
+    if (special !== null) return void readNumber(kind, special[1]!);
   }
   const parts = ITEM.exec(item);
-  if (parts === null || /^(?:H|L|LW)$/i.test(parts[1] ?? '')) throw notUnderstood(kind, item);
+  if (parts === null || /^(?:L|W|LW)$/i.test(parts[1] ?? '')) throw notUnderstood(kind, item);
   const [, first, last, step] = parts;
   if (item.startsWith('?') && (!kind.name.startsWith('day') || step !== undefined)) {
     throw new FieldProblem('"?" only stands alone in a day field', 'write *');
   }
-  const low = first === undefined ? undefined : toNumber(kind, first);
-  const high = last === undefined ? undefined : toNumber(kind, last);
+  const low = first === undefined ? undefined : readNumber(kind, first);
+  const high = last === undefined ? undefined : readNumber(kind, last);
   if (low !== undefined && high !== undefined && low > high) throw reversed(kind, item, low, high, step);
   if (step === undefined) return;
   if (Number(step) === 0)
@@ -115,7 +127,8 @@ function checkItem(kind: FieldKind, item: string): void {
   }
 }
 
-function toNumber(kind: FieldKind, text: string): number {
+/** A number or name within the field's bounds. Throws FieldProblem. */
+export function readNumber(kind: FieldKind, text: string): number {
   if (/^[0-9]+$/.test(text)) {
     const value = Number(text);
     if (value >= kind.min && value <= kind.max) return value;
@@ -152,14 +165,14 @@ function reversed(
 }
 
 function notUnderstood(kind: FieldKind, item: string): FieldProblem {
-  if (/^H(?:$|[(/])/i.test(item)) {
-    return new FieldProblem('"H" (a hashed value) is not supported', 'choose a fixed value');
-  }
   if (kind.name === 'dayOfWeek' && /^L$/i.test(item)) {
     return new FieldProblem('"L" needs a weekday before it', 'for the last Friday of the month write 5L');
   }
-  if (/W$/i.test(item) && kind.name === 'dayOfMonth') {
-    return new FieldProblem('"W" (the nearest weekday) is not supported', 'use a day-of-week field instead');
+  if (/W/i.test(item) && kind.name.startsWith('dayOf') && !/WE/i.test(item)) {
+    return new FieldProblem(
+      `"${item}" is not understood`,
+      '"W" follows one day of the month: 15W is the weekday nearest to the 15th, LW the last one',
+    );
   }
   if (/L/i.test(item) && kind.name === 'dayOfMonth') {
     return new FieldProblem(`"${item}" is not supported`, 'L alone means the last day of the month');

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readExpression } from './expression.js';
+import type { ScheduleOptions } from './parse-schedule.js';
 
 /**
  * Twelve hex digits that change when a job's schedule does: firings carry it, so that those planned under an older
@@ -7,22 +8,26 @@ import { readExpression } from './expression.js';
  * `0 0 * * *`, a leading `0` for seconds, `@every 60s` for `@every 1m`, the zone of an `@every`, the order of several
  * expressions, an expression given twice.
  *
- * It is made from the text alone, not from the parsed fields or the resolved zone: Node's versions disagree on the
+ * An `H` counts as the value that it stands for. It is made from the text alone, not from the parsed fields or the resolved zone: Node's versions disagree on the
  * canonical names of zones, and every node of a cluster must come to the same value. Never throws; an invalid
  * expression has a fingerprint too.
  */
-export function scheduleFingerprint(expression: string | readonly string[], timeZone: string): string {
+export function scheduleFingerprint(
+  expression: string | readonly string[],
+  timeZone: string,
+  { job }: ScheduleOptions = {},
+): string {
   const expressions = typeof expression === 'string' ? [expression] : expression;
-  const parts = new Set(expressions.map((one) => normalise(one, timeZone)));
+  const parts = new Set(expressions.map((one) => normalise(one, timeZone, job)));
   return createHash('sha256')
     .update([...parts].sort().join('\n'))
     .digest('hex')
     .slice(0, 12);
 }
 
-function normalise(expression: string, timeZone: string): string {
+function normalise(expression: string, timeZone: string, job: string | undefined): string {
   try {
-    const read = readExpression(expression);
+    const read = readExpression(expression, job);
     if (read.kind === 'every') return `every ${read.periodMs}`;
     return `cron ${read.fields.join(' ').toLowerCase()} ${timeZone.toLowerCase()}`;
   } catch {

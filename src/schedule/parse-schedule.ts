@@ -2,8 +2,9 @@ import { BoundedCache } from './bounded-cache.js';
 import { CronSchedule } from './cron-schedule.js';
 import { DayRule } from './day-rule.js';
 import { EverySchedule } from './every-schedule.js';
-import { readExpression, scheduleError, type FieldTexts } from './expression.js';
-import { FIELD_KINDS, FieldProblem, readField, type FieldValues } from './field.js';
+import { inField, readExpression, scheduleError, type FieldTexts } from './expression.js';
+import { FIELD_KINDS, readField, type FieldValues } from './field.js';
+import { mentionsHash } from './hashed-field.js';
 import { NominalCalendar } from './nominal-calendar.js';
 import type { ParsedSchedule } from './parsed-schedule.js';
 import { UnionSchedule } from './union-schedule.js';
@@ -15,6 +16,11 @@ const schedules = new BoundedCache<string, ParsedSchedule>(20_000);
 const fieldCache = new BoundedCache<string, FieldValues>(2_000);
 const valueSets = new BoundedCache<FieldValues, ValueSet>(2_000);
 
+export interface ScheduleOptions {
+  /** The job's name: what `H` is hashed from. */
+  readonly job?: string;
+}
+
 /**
  * The due times of an expression in a time zone (an IANA name): five cron fields, six with seconds first, `@hourly`
  * and the like, or `@every 90s`; or those of several expressions together. Parsing the same expression and zone again
@@ -23,16 +29,22 @@ const valueSets = new BoundedCache<FieldValues, ValueSet>(2_000);
  * Throws ETCRON_SCHEDULE_INVALID, whose details name the field, its text and its allowed range, and
  * ETCRON_TIMEZONE_INVALID with near matches. An expression that can never fire is no error: see `neverFires`.
  */
-export function parseSchedule(expression: string | readonly string[], timeZone: string): ParsedSchedule {
-  if (typeof expression === 'string') return parseOne(expression, timeZone);
-  const parts = expression.map((one) => parseOne(one, timeZone));
+export function parseSchedule(
+  expression: string | readonly string[],
+  timeZone: string,
+  { job }: ScheduleOptions = {},
+): ParsedSchedule {
+  if (typeof expression === 'string') return parseOne(expression, timeZone, job);
+  const parts = expression.map((one) => parseOne(one, timeZone, job));
   if (parts.length === 0) throw scheduleError('', 'the list is empty', 'write one expression or several');
   return parts.length === 1 ? parts[0]! : new UnionSchedule(parts);
 }
 
-function parseOne(expression: string, timeZone: string): ParsedSchedule {
-  return schedules.getOrMake(`${timeZone}\n${expression}`, () => {
-    const read = readExpression(expression);
+function parseOne(expression: string, timeZone: string, job: string | undefined): ParsedSchedule {
+  const hashedFrom = mentionsHash(expression) ? job : undefined;
+  const key = `${timeZone}\n${expression}`;
+  return schedules.getOrMake(hashedFrom === undefined ? key : `${key}\n${hashedFrom}`, () => {
+    const read = readExpression(expression, hashedFrom);
     if (read.kind === 'every') {
       return new EverySchedule(expression, zoneTimeline(timeZone).timeZone, read.periodMs);
     }
@@ -51,16 +63,9 @@ export function mustMatchBothDays(fields: FieldTexts): boolean {
 export function readFields(expression: string, texts: FieldTexts): FieldValues[] {
   return FIELD_KINDS.map((kind, index) => {
     const text = texts[index]!;
-    try {
-      return fieldCache.getOrMake(`${kind.name} ${text}`, () => readField(kind, text));
-    } catch (error) {
-      if (!(error instanceof FieldProblem)) throw error;
-      throw scheduleError(expression, `${kind.label} field: ${error.message}`, error.hint, {
-        field: kind.name,
-        text,
-        allowed: `${kind.min}-${kind.max}`,
-      });
-    }
+    return inField(expression, kind, text, () =>
+      fieldCache.getOrMake(`${kind.name} ${text}`, () => readField(kind, text)),
+    );
   });
 }
 

@@ -144,6 +144,15 @@ describe('next', () => {
     });
   });
 
+  test('what H stands for, of a job by name', async () => {
+    const { code, stdout } = await cli.run('next', 'H 3 * * *', '--job', 'backup', '-n', '1');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^H 3 \* \* \* {2}At 03:\d\d \(UTC\)\n/);
+    const nameless = await cli.run('next', 'H 3 * * *');
+    expect(nameless.code).toBe(2);
+    expect(nameless.stderr).toContain('hint: name the job (on the command line: --job backup)');
+  });
+
   test('one that is never due', async () => {
     const { code, stdout } = await cli.run('next', '0 0 30 2 *');
     expect(code).toBe(0);

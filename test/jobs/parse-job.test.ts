@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatProblem, parseJobValue } from '../../src/jobs/index.js';
+import { formatProblem, parseJobValue, scheduleOf } from '../../src/jobs/index.js';
+import { parseSchedule } from '../../src/schedule/index.js';
 
 const MINIMAL = 'schedule: "* * * * *"\ncommand: date\n';
 
@@ -253,6 +254,19 @@ describe('a field with a problem', () => {
       'x:1:37 schedule[2]: the schedule "0 0 30 2 *" never comes due (no calendar has such a day)',
       'x:1:49 schedule[3]: must be a string, not the number 5',
     ]);
+  });
+
+  it('may leave a value of the schedule to a hash of its name', () => {
+    const job = (name: string) => {
+      const parsed = parseJobValue(name, 'schedule: "H H * * *"\ncommand: x');
+      if (!parsed.ok) throw new Error('refused');
+      return parsed.job;
+    };
+    const dues = ['backup', 'report'].map((name) => scheduleOf(job(name)).next(0));
+    expect(dues[0]).toBe(parseSchedule('H H * * *', 'UTC', { job: 'backup' }).next(0));
+    expect(dues[0]).not.toBe(dues[1]);
+    expect(job('backup').fingerprint).not.toBe(job('report').fingerprint);
+    expect(job('backup').fingerprint).toBe(job('backup').fingerprint);
   });
 
   it.each([

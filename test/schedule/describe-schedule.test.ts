@@ -14,6 +14,9 @@ describe('describeSchedule', () => {
     ['0 0 * * */3', 'At 00:00, only on Sunday, Wednesday, and Saturday'],
     ['*,5 * * * *', 'Every minute'],
     ['0 0 L * *', 'At 00:00, on the last day of the month'],
+    ['0 9 15w * *', 'At 09:00, on the weekday nearest day 15 of the month'],
+    ['0 9 LW * *', 'At 09:00, on the last weekday of the month'],
+    ['0 9 1,15W,LW * *', 'At 09:00, on day 1, the weekday nearest day 15, the last weekday of the month'],
   ])('%s', (expression, text) => {
     expect(describeSchedule(expression)).toBe(text);
   });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { describeSchedule, parseSchedule, preview } from '../../src/schedule/index.js';
+import { describeSchedule, parseSchedule, preview, scheduleFingerprint } from '../../src/schedule/index.js';
 import { oracleDueTimes } from './oracle.js';
 
 const DAY_MS = 86_400_000;
@@ -48,6 +48,32 @@ describe('the examples in docs/schedules.md', () => {
     const previewed = preview(parseSchedule(row.schedule, row.zone), fromMs, 500);
     expect(text(previewed.map((entry) => entry.dueMs).filter((dueMs) => dueMs < toMs))).toBe(row.due);
     expect(text(oracleDueTimes(`0 ${row.schedule}`, row.zone, fromMs, toMs))).toBe(row.due);
+  });
+
+  const workdays = [...page.matchAll(/^\| `([^`]+W [^`]+)` \| (\d{4}-\d\d) \| (.+) \|$/gm)];
+  it.each(workdays.map(([, schedule, month, due]) => ({ schedule, month, due })))(
+    '$schedule in $month',
+    ({ schedule, month, due }) => {
+      const entries = preview(parseSchedule(schedule!, 'UTC'), Date.parse(`${month}-01`) - 1, 1);
+      const days = entries
+        .map(({ localText }) => localText.slice(0, 14))
+        .filter((day) => day.includes(month!));
+      expect(days.join(', ') || 'nothing').toBe(due);
+    },
+  );
+
+  const hashed = [...page.matchAll(/^\| `([^`]*H[^`]*)` \| `([^`]+)` \|$/gm)];
+  it.each(hashed.map(([, written, plain]) => ({ written, plain })))(
+    '$written is $plain for backup',
+    ({ written, plain }) => {
+      expect(scheduleFingerprint(written!, 'UTC', { job: 'backup' })).toBe(
+        scheduleFingerprint(plain!, 'UTC'),
+      );
+    },
+  );
+
+  it('have examples of W and H', () => {
+    expect([workdays.length, hashed.length]).toEqual([6, 6]);
   });
 
   it('have macros that stand for what the page says', () => {

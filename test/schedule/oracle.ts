@@ -89,11 +89,30 @@ function fieldAllows(field: string, value: number, min: number, max: number, nam
   return field.split(',').some((item) => itemAllows(item, value, max, min, names));
 }
 
-function dayOfMonthAllows(field: string, date: Date): boolean {
-  const isLast = new Date(date.getTime() + 24 * 60 * MINUTE).getUTCDate() === 1;
-  return field
-    .split(',')
-    .some((item) => (item === 'L' ? isLast : fieldAllows(item, date.getUTCDate(), 1, 31)));
+/** The days of the month of `date` that are Monday to Friday. */
+function workdaysOf(date: Date): number[] {
+  const days: number[] = [];
+  const day = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1));
+  for (; day.getUTCMonth() === date.getUTCMonth(); day.setUTCDate(day.getUTCDate() + 1)) {
+    if (day.getUTCDay() % 6 !== 0) days.push(day.getUTCDate());
+  }
+  return days;
+}
+
+/** Whether a day-of-month field lets a date through. */
+export function oracleAllowsDay(field: string, date: Date): boolean {
+  const day = date.getUTCDate();
+  const length = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate();
+  return field.split(',').some((item) => {
+    if (item === 'L') return day === length;
+    if (item === 'LW') return day === Math.max(...workdaysOf(date));
+    if (!item.endsWith('W')) return fieldAllows(item, day, 1, 31);
+    const wanted = Number.parseInt(item, 10);
+    const distances = workdaysOf(date).map((workday) => Math.abs(workday - wanted));
+    return (
+      wanted <= length && workdaysOf(date).includes(day) && Math.abs(day - wanted) === Math.min(...distances)
+    );
+  });
 }
 
 function dayOfWeekAllows(field: string, date: Date): boolean {
@@ -132,7 +151,7 @@ export function oracleDueTimes(expression: string, zone: string, fromMs: number,
     let matches = dayMatches.get(day);
     if (matches === undefined) {
       const date = new Date(day * 24 * 60 * MINUTE);
-      const byDate = dayOfMonthAllows(dayOfMonth, date);
+      const byDate = oracleAllowsDay(dayOfMonth, date);
       const byWeekday = dayOfWeekAllows(dayOfWeek, date);
       matches =
         fieldAllows(month, date.getUTCMonth() + 1, 1, 12, MONTHS) &&

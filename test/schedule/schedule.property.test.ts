@@ -2,7 +2,7 @@ import { CronExpressionParser } from 'cron-parser';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { describeSchedule, parseSchedule } from '../../src/schedule/index.js';
-import { clockChanges, oracleDueTimes } from './oracle.js';
+import { clockChanges, oracleAllowsDay, oracleDueTimes } from './oracle.js';
 
 const SEED = 20_260_308;
 const HOUR_MS = 3_600_000;
@@ -73,7 +73,25 @@ const hour = fc.oneof(
 );
 const dayOfMonth = fc.oneof(
   { weight: 3, arbitrary: fc.constant('*') },
-  fc.constantFrom('*/2', '?', '1', '1-15', '13', 'L', '1,L', '28-31', '10-31/3', '8', '*,4', '5/2'),
+  fc.constantFrom(
+    '*/2',
+    '?',
+    '1',
+    '1-15',
+    '13',
+    'L',
+    '1,L',
+    '28-31',
+    '10-31/3',
+    '8',
+    '*,4',
+    '5/2',
+    '15W',
+    '1W',
+    'LW',
+    '31W,5',
+    '1,LW',
+  ),
 );
 const month = fc.oneof(
   { weight: 4, arbitrary: fc.constant('*') },
@@ -178,6 +196,20 @@ describe('due times against the oracle', () => {
       }),
       { seed: SEED + 2, numRuns: 15 },
     );
+  });
+
+  it('agree over thirty years of days for the nearest weekday', () => {
+    for (const days of ['1W', '15W', '28W', '29W', '30W', '31W', 'LW', '2W,LW,L']) {
+      const schedule = parseSchedule(`0 0 ${days} * *`, 'UTC');
+      const expected: number[] = [];
+      const found: number[] = [];
+      for (let ms = Date.UTC(2020, 0, 1); ms < Date.UTC(2050, 0, 1); ms += DAY_MS) {
+        if (oracleAllowsDay(days, new Date(ms))) expected.push(ms);
+        if (schedule.next(ms - 1) === ms) found.push(ms);
+      }
+      expect(expected.length).toBeGreaterThan(200);
+      expectSame(found, expected);
+    }
   });
 });
 

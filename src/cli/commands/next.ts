@@ -17,6 +17,7 @@ export function nextCommand(): Command {
     .option('--tz <zone>', 'IANA time zone', 'UTC')
     .option('-n, --count <number>', 'how many due times', integerFlag(1, 10_000), 10)
     .option('--from <time>', 'the first one after this time (default: now)', timeFlag)
+    .option('--job <name>', 'the name of the job, which "H" is hashed from')
     .addHelpText(
       'after',
       examples([
@@ -24,6 +25,7 @@ export function nextCommand(): Command {
         ['etcron next "*/15 9-17 * * Mon-Fri" -n 3', 'the next three'],
         ['etcron next "30 2 * * *" --tz America/New_York --from 2026-03-07', 'across the change of clocks'],
         ['etcron next "0 7 * * mon-fri" "0 10 * * sat,sun"', 'several, and which one is due'],
+        ['etcron next "H 3 * * *" --job backup', 'some minute after three, its own for each job'],
         ['etcron next "@every 90s" --json', 'for a program'],
       ]),
     )

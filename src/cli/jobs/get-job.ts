@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { formatRunId } from '../../etcd/keys.js';
 import { listRange } from '../../etcd/listing.js';
-import { prefixRange, type KeyValue } from '../../etcd/store.js';
+import { prefixRange, singleKey, type KeyValue } from '../../etcd/store.js';
 import { listRuns, type RunEntry } from '../../history/history.js';
 import {
   formatProblem,
@@ -23,6 +23,7 @@ import { firingEntry } from '../snapshot.js';
 import { renderFields, renderTable } from '../table.js';
 import { isoOrNull, relativeText, timeText } from '../time-text.js';
 import { findJob } from './find-job.js';
+import { decodeMark, ownerOf } from './job-sets.js';
 import { jobState } from './job-state.js';
 
 const NEXT_COUNT = 5;
@@ -30,6 +31,8 @@ const RUN_COUNT = 10;
 
 interface JobDetails {
   readonly entry: JobEntry;
+  /** The set of files that manages the job, if one does. */
+  readonly set: string | null;
   readonly definition: JobDefinition | null;
   readonly next: readonly PreviewEntry[];
   readonly firings: readonly (FiringEntry & { readonly state: FiringState })[];
@@ -49,10 +52,11 @@ export async function getJob(context: CliContext, name: string): Promise<void> {
 async function readDetails(context: CliContext, cluster: Cluster, name: string): Promise<JobDetails> {
   const { store, keys } = cluster;
   const entry = await findJob(cluster, name);
-  const [firings, workers, runs] = await Promise.all([
+  const [firings, workers, runs, marks] = await Promise.all([
     listRange(store, keys.firingsOf(name), { pageSize: 1_000 }),
     store.range(prefixRange(keys.workers), { keysOnly: true }),
     listRuns(store, keys, { job: name, limit: RUN_COUNT }),
+    store.range(singleKey(keys.setOf(name))),
   ]);
   const live = new Set(
     workers.kvs.filter(({ leaseId }) => leaseId !== null).map(({ key }) => key.slice(keys.workers.length)),
@@ -62,6 +66,7 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
   const { job } = entry;
   return {
     entry,
+    set: ownerOf(entry.kv, marks.kvs[0] && decodeMark(marks.kvs[0])),
     definition: parsed.ok ? parsed.definition : null,
     next: job === null || job.paused ? [] : preview(scheduleOf(job), nowMs, NEXT_COUNT),
     firings: [...firings.kvs.values()].flatMap((kv: KeyValue) => {
@@ -84,6 +89,7 @@ function print(context: CliContext, { keys }: Cluster, details: JobDetails): voi
   ];
   if (entry.job) fields.push(['when', whenText(entry.job)]);
   fields.push(['key', `${keys.job(entry.name)} (revision ${entry.modRevision})`]);
+  if (details.set !== null) fields.push(['set', details.set]);
   out.line(renderFields(context, fields));
   const section = (title: string, text: string): void => out.line(`\n${colors.bold(title)}\n${text}`);
   if (definition) section('Definition', safeLines(stringify(JSON.parse(serializeDefinition(definition)))));
@@ -115,9 +121,11 @@ function print(context: CliContext, { keys }: Cluster, details: JobDetails): voi
 }
 
 /** What each expression means, one per line. */
-function whenText({ schedule, timezone }: Job): string {
+function whenText({ name, schedule, timezone }: Job): string {
   const expressions = typeof schedule === 'string' ? [schedule] : schedule;
-  return expressions.map((expression) => `${describeSchedule(expression)} (${timezone})`).join('\n');
+  return expressions
+    .map((expression) => `${describeSchedule(expression, { job: name })} (${timezone})`)
+    .join('\n');
 }
 
 /** Text from etcd, line by line, without what a terminal would obey. */
@@ -129,11 +137,12 @@ function safeLines(text: string): string {
     .join('\n');
 }
 
-function toJson({ entry, definition, next, firings, runs }: JobDetails): unknown {
+function toJson({ entry, set, definition, next, firings, runs }: JobDetails): unknown {
   return {
     name: entry.name,
     state: jobState(entry),
     revision: entry.modRevision,
+    set,
     definition,
     problems: entry.problems,
     ...(definition === null ? { value: entry.kv.value.toString('utf8') } : {}),

@@ -9,6 +9,8 @@ export interface NextOptions {
   readonly count: number;
   /** ms since the epoch. */
   readonly from?: number;
+  /** The job's name, for `H`. */
+  readonly job?: string;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface NextOptions {
 export function showNext(context: CliContext, expressions: readonly string[], options: NextOptions): void {
   assertQuoted(expressions);
   const { out, colors } = context;
-  const schedule = parseSchedule(expressions, options.tz);
+  const schedule = parseSchedule(expressions, options.tz, options);
   const nowMs = context.clock.now();
   const fromMs = options.from ?? nowMs;
   const entries = preview(schedule, fromMs, options.count);
@@ -27,14 +29,14 @@ export function showNext(context: CliContext, expressions: readonly string[], op
     out.json({
       schedule: isSeveral ? expressions : expressions[0],
       timezone: options.tz,
-      description: describeSchedule(expressions),
+      description: describeSchedule(expressions, options),
       from: isoOrNull(fromMs),
       due: entries.map((entry) => toJson(entry, isSeveral)),
     });
     return;
   }
   for (const expression of expressions) {
-    out.line(`${colors.bold(expression)}  ${describeSchedule(expression)} (${schedule.timeZone})`);
+    out.line(`${colors.bold(expression)}  ${describeSchedule(expression, options)} (${schedule.timeZone})`);
   }
   if (entries.length === 0) {
     out.line(
