@@ -36,6 +36,7 @@ export const ERROR_CATALOGUE = {
     httpStatus: 409,
     summary: 'somebody else changed the same thing meanwhile',
   },
+  ETCRON_SET_CONFLICT: { exitCode: 1, httpStatus: 409, summary: 'another set of files manages the job' },
   ETCRON_RUN_FAILED: { exitCode: 1, httpStatus: 500, summary: 'the run that was waited for did not succeed' },
   ETCRON_WAIT_TIMEOUT: {
     exitCode: 1,

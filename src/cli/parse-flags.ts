@@ -31,6 +31,16 @@ export function timeFlag(text: string): number {
   return ms;
 }
 
+/** The name of a set of files. */
+export function setNameFlag(text: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(text)) {
+    throw new InvalidArgumentError(
+      'Use letters, digits, ".", "_" and "-", at most 128, and begin with a letter or a digit.',
+    );
+  }
+  return text;
+}
+
 /** For a repeatable flag without a value of its own kind. */
 export function collect(text: string, before: readonly string[] = []): string[] {
   return [...before, text];

@@ -4,6 +4,7 @@ import { EtcronError } from '../errors.js';
 import { addConnectionOptions } from './connection-flags.js';
 import { applyCommand } from './commands/apply.js';
 import { devCommand } from './commands/dev.js';
+import { exportCommand } from './commands/export.js';
 import { importCommand } from './commands/import.js';
 import { jobsCommand } from './commands/jobs.js';
 import { nextCommand } from './commands/next.js';
@@ -58,6 +59,7 @@ export function createProgram(environment: CliEnvironment): Command {
     .addCommand(applyCommand())
     .addCommand(jobsCommand())
     .addCommand(nextCommand())
+    .addCommand(exportCommand())
     .addCommand(importCommand())
     .commandsGroup('Runs:')
     .addCommand(runCommand())

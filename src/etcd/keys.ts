@@ -77,6 +77,8 @@ export class Keys {
   readonly runs: string;
   readonly kills: string;
   readonly workers: string;
+  /** Which set of files manages a job. Read by the command line alone. */
+  readonly sets: string;
 
   constructor(prefix: string = DEFAULT_PREFIX) {
     this.prefix = prefix;
@@ -89,6 +91,7 @@ export class Keys {
     this.runs = `${prefix}/runs/`;
     this.kills = `${prefix}/kill/`;
     this.workers = `${prefix}/workers/`;
+    this.sets = `${prefix}/sets/`;
   }
 
   /** cursor, firings, jobs, kill and leader: everything that a node mirrors but the workers. */
@@ -102,6 +105,10 @@ export class Keys {
 
   job(name: string): string {
     return this.jobs + name;
+  }
+
+  setOf(job: string): string {
+    return this.sets + job;
   }
 
   worker(nodeId: string): string {

@@ -27,8 +27,8 @@ export interface JobChange {
 }
 
 export interface DiffOptions {
-  /** Also delete the jobs that no file asks for. Default false: they are left alone and not listed. */
-  prune?: boolean;
+  /** Which of the jobs that no file asks for are deleted. Default: none; they are left alone and not listed. */
+  prune?: (name: string) => boolean;
 }
 
 /**
@@ -41,7 +41,8 @@ export function diffJobs(
   current: ReadonlyMap<string, { readonly text: string | Uint8Array }>,
   options: DiffOptions = {},
 ): JobChange[] {
-  const names = new Set([...desired.keys(), ...(options.prune === true ? current.keys() : [])]);
+  const pruned = options.prune === undefined ? [] : [...current.keys()].filter(options.prune);
+  const names = new Set([...desired.keys(), ...pruned]);
   return [...names].sort().map((name) => changeOf(name, desired.get(name), current.get(name)?.text));
 }
 

@@ -7,6 +7,8 @@ export { scheduleOf, scheduleText } from './job-schedule.js';
 export { parseJobValue, type JobParse } from './parse-job.js';
 export { printable, quote } from './printable.js';
 export { formatProblem, type Problem } from './problem.js';
+export { MAX_FILE_BYTES } from './limits.js';
+export { renderJobsFile } from './render-jobs-file.js';
 export { renderDiff } from './render-diff.js';
 export { JOB_DEFAULTS, resolveJob } from './resolve.js';
 export { FIELD_NAMES, type JobDefinition } from './schema.js';

@@ -184,14 +184,23 @@ describe('jobs', () => {
     expect(await etcdctl(['get', '/jobs-test/jobs/a', '--print-value-only'], ctl)).not.toContain('paused');
     expect((await etcron(['jobs', 'get', 'aa'], options)).stderr).toContain('Did you mean "a"?');
 
+    await file('more.yaml', 'jobs: { extra: { schedule: "@daily", command: "true" } }\n');
+    expect((await etcron(['apply', '-f', 'more.yaml'], options)).exitCode).toBe(0);
     const refused = await etcron(['apply', '-f', 'jobs.yaml', '--prune'], options);
     expect(refused.exitCode).toBe(2);
     expect(refused.stderr).toContain('--yes');
     const pruned = await etcron(['apply', '-f', 'jobs.yaml', '--prune', '--yes'], options);
-    expect(pruned).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('- broken') as string });
+    expect(pruned).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('- extra') as string });
     const { stdout } = await etcron(['jobs', 'list', '--json'], options);
     const { jobs } = JSON.parse(stdout) as { jobs: { name: string }[] };
-    expect(jobs.map(({ name }) => name)).toEqual(['a', 'b']);
+    // Put there by etcdctl, and so no set's to delete.
+    expect(jobs.map(({ name }) => name)).toEqual(['a', 'b', 'broken']);
+
+    const exported = await etcron(['export'], options);
+    expect(exported.exitCode).toBe(2);
+    await file('exported.yaml', exported.stdout);
+    const again = await etcron(['apply', '-f', 'exported.yaml'], options);
+    expect(again).toMatchObject({ exitCode: 0, stdout: '0 to create, 0 to update, 2 unchanged' });
   });
 
   test('of two who apply different files at once, nobody overwrites what he has not seen', async () => {

@@ -39,6 +39,7 @@ describe('help', () => {
       'run',
       'runs',
       'next',
+      'export',
       'import',
       'workers',
       'status',

@@ -9,7 +9,7 @@ export async function deleteJobs(context: CliContext, names: readonly string[]):
     for (const name of names) await findJob(cluster, name);
     for (const name of new Set(names)) {
       const key = keys.job(name);
-      const result = await store.txn({ compare: [exists(key)], success: [del(key)] });
+      const result = await store.txn({ compare: [exists(key)], success: [del(key), del(keys.setOf(name))] });
       if (!result.succeeded) throw await jobNotFound(cluster, name);
       if (!context.json) context.out.line(`deleted ${name}`);
     }

@@ -6,11 +6,25 @@ import { MAX_TXN_OPERATIONS, type Operation } from '../../etcd/store.js';
 import { del, get, modifiedAt, put } from '../../etcd/txn.js';
 import { quote, serializeDefinition, type JobChange } from '../../jobs/index.js';
 import type { Cluster } from '../environment.js';
+import { encodeMark } from './job-sets.js';
 
 export interface PlannedWrite {
   readonly change: JobChange;
   /** The revision of the value that the change was computed on; 0 when there was none. */
   readonly seenRevision: number;
+  /** Without it, which set manages the job is neither looked at nor changed. */
+  readonly mark?: {
+    /** Of the mark; 0 when there was none. */
+    readonly seenRevision: number;
+    /** The name of the set, null for no mark, undefined to leave it. */
+    readonly becomes: string | null | undefined;
+  };
+}
+
+/** A value that must be as it was seen. */
+interface Seen {
+  readonly key: string;
+  readonly revision: number;
 }
 
 /** etcd takes 1.5 MiB in one request by default. */
@@ -24,18 +38,20 @@ export async function writeChanges({ store, keys }: Cluster, writes: readonly Pl
   let applied = 0;
   for (const batch of inBatches(writes)) {
     try {
+      const seen = batch.map((write) => seenBy(keys, write));
       const result = await store.txn({
-        compare: batch.map(({ change, seenRevision }) => modifiedAt(keys.job(change.name), seenRevision)),
-        success: batch.map(({ change }) => toOperation(keys, change)),
-        failure: batch.map(({ change }) => get(keys.job(change.name))),
+        compare: seen.flat().map(({ key, revision }) => modifiedAt(key, revision)),
+        success: batch.flatMap((write) => operationsOf(keys, write)),
+        failure: seen.flat().map(({ key }) => get(key)),
       });
       if (!result.succeeded) {
-        throw conflict(
-          batch.filter(({ seenRevision }, index) => {
-            const answer = result.results[index];
-            return (answer?.type === 'get' ? (answer.kvs[0]?.modRevision ?? 0) : 0) !== seenRevision;
-          }),
+        const found = new Map(
+          result.results.flatMap((answer) =>
+            answer.type === 'get' ? answer.kvs.map((kv) => [kv.key, kv.modRevision]) : [],
+          ),
         );
+        const isOther = ({ key, revision }: Seen): boolean => (found.get(key) ?? 0) !== revision;
+        throw conflict(batch.filter((_, index) => seen[index]!.some(isOther)));
       }
     } catch (error) {
       throw error instanceof EtcronError ? withProgress(error, applied, writes.length) : error;
@@ -44,22 +60,38 @@ export async function writeChanges({ store, keys }: Cluster, writes: readonly Pl
   }
 }
 
-function toOperation(keys: Keys, { name, after }: JobChange): Operation {
-  return after === null ? del(keys.job(name)) : put(keys.job(name), serializeDefinition(after));
+function seenBy(keys: Keys, { change: { name }, seenRevision, mark }: PlannedWrite): Seen[] {
+  const job = { key: keys.job(name), revision: seenRevision };
+  return mark ? [job, { key: keys.setOf(name), revision: mark.seenRevision }] : [job];
+}
+
+function operationsOf(keys: Keys, { change, mark }: PlannedWrite): Operation[] {
+  const { kind, name, after } = change;
+  const operations: Operation[] = [];
+  if (after === null) operations.push(del(keys.job(name)));
+  else if (kind !== 'unchanged') operations.push(put(keys.job(name), serializeDefinition(after)));
+  if (mark?.becomes === null) operations.push(del(keys.setOf(name)));
+  else if (mark?.becomes !== undefined) operations.push(put(keys.setOf(name), encodeMark(mark.becomes)));
+  return operations;
 }
 
 function* inBatches(writes: readonly PlannedWrite[]): Generator<PlannedWrite[]> {
   let batch: PlannedWrite[] = [];
   let bytes = 0;
+  let operations = 0;
   for (const write of writes) {
     const { name, after } = write.change;
-    const size = 2 * name.length + (after === null ? 0 : Buffer.byteLength(serializeDefinition(after)));
-    if (batch.length === MAX_TXN_OPERATIONS || (batch.length > 0 && bytes + size > MAX_TXN_BYTES)) {
+    const size = 8 * name.length + (after === null ? 0 : Buffer.byteLength(serializeDefinition(after)));
+    // What is compared and what is written: at most the job and its mark.
+    const count = write.mark ? 2 : 1;
+    if (operations + count > MAX_TXN_OPERATIONS || (batch.length > 0 && bytes + size > MAX_TXN_BYTES)) {
       yield batch;
       batch = [];
       bytes = 0;
+      operations = 0;
     }
     batch.push(write);
+    operations += count;
     bytes += size;
   }
   if (batch.length > 0) yield batch;

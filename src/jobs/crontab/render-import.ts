@@ -31,16 +31,19 @@ export function renderImport({ jobs }: CrontabImport, source: string): string {
       return values.size === 1 && value !== undefined ? [[field, value] as const] : [];
     }),
   );
-  const document = new Document({
-    defaults: { ...shared, ...RULES },
-    // An object would put a name such as "5" before all others.
-    jobs: new Map(
-      jobs.map(({ name, definition }) => [
-        name,
-        Object.fromEntries(Object.entries(definition).filter(([field]) => !(field in shared))),
-      ]),
-    ),
-  });
+  const document = new Document(
+    {
+      defaults: { ...shared, ...RULES },
+      // An object would put a name such as "5" before all others.
+      jobs: new Map(
+        jobs.map(({ name, definition }) => [
+          name,
+          Object.fromEntries(Object.entries(definition).filter(([field]) => !(field in shared))),
+        ]),
+      ),
+    },
+    { aliasDuplicateObjects: false },
+  );
   document.commentBefore = [
     ` From ${printable(source)}, by "etcron import crontab".`,
     ' The defaults say what cron does, so that nothing changes for the commands. A failed command is not repeated, as',

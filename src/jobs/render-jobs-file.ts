@@ -1,0 +1,11 @@
+import { Document } from 'yaml';
+import type { JobDefinition } from './schema.js';
+import { canonicalDefinition } from './serialize.js';
+
+/** A file of jobs in YAML, in the order of the map, which says exactly what the definitions say. */
+export function renderJobsFile(jobs: ReadonlyMap<string, JobDefinition>): string {
+  const definitions = new Map(
+    [...jobs].map(([name, definition]) => [name, canonicalDefinition(definition)] as const),
+  );
+  return new Document({ jobs: definitions }, { aliasDuplicateObjects: false }).toString({ lineWidth: 0 });
+}
