@@ -121,7 +121,9 @@ export class Planner {
   #certain: CursorRecord | null = null;
   /** Sent since then; whether they were written is not known. Never to go on from, unless the mirror shows them. */
   #unsure: CursorRecord[] = [];
+  /** The last write of ours that the view must show before the next pass judges what stands there. */
   #sentRevision: number;
+  #waitsForView = false;
   #planned: { jobsRevision: number; at: number } = { jobsRevision: 0, at: 0 };
   #basis: { revision: number; sentAtMs: number };
   #needsInit = true;
@@ -163,7 +165,8 @@ export class Planner {
     while (!this.#abort.signal.aborted) {
       this.#woken = false;
       try {
-        if (isLeader() && this.#context.view.revision >= this.#sentRevision) await this.#pass();
+        this.#waitsForView = this.#context.view.revision < this.#sentRevision;
+        if (isLeader() && !this.#waitsForView) await this.#pass();
       } catch (error) {
         if (error instanceof CursorChangedError) {
           this.#needsInit = true;
@@ -199,8 +202,8 @@ export class Planner {
         this.#addDirty(firing.id.job, this.#basis.sentAtMs, changes.revision);
     }
     this.#observeBasis(changes.revision);
-    const gotTheCursor = this.#needsInit && changes.revision >= this.#sentRevision;
-    if (gotTheCursor) this.poke();
+    const showsOurs = changes.revision >= this.#sentRevision;
+    if ((this.#needsInit || this.#waitsForView) && showsOurs) this.poke();
   }
 
   #markDirty(name: string, change: Dirty, old: JobEntry | undefined, now: JobEntry | undefined): void {
@@ -450,8 +453,14 @@ export class Planner {
     let result: CommitResult = { committed: true, revision: 0 };
     for (let index = 0; index < parts.length && result.committed; index += GUARDED_BATCH) {
       result = await this.#writer.commit(merge(parts.slice(index, index + GUARDED_BATCH)));
+      if (result.committed) this.#mustSee(result.revision);
     }
     return result;
+  }
+
+  /** A revision at which we changed something that the view shows. */
+  #mustSee(revision: number): void {
+    this.#sentRevision = Math.max(this.#sentRevision, revision);
   }
 
   // ── overdue ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -572,6 +581,7 @@ export class Planner {
         compare: [absent(runKey), ...deletes.map((one) => modifiedAt(keys.firing(one.id), one.modRevision))],
         operations: [put(runKey, encodeRun(record)), ...deletes.map((one) => del(keys.firing(one.id)))],
       });
+      if (result.committed && deletes.length > 0) this.#mustSee(result.revision);
       chunk = [];
       deletes = [];
     };
@@ -647,6 +657,11 @@ export class Planner {
       if (nextMs !== null) this.#heap.push({ ...top, dueMs: nextMs });
     }
     try {
+      // Said first: whoever goes on from the cursor must know that there may be firings beyond it.
+      if (this.#againThroughMs < throughMs) {
+        this.#againThroughMs = throughMs;
+        await this.#commitCursor();
+      }
       await inParallel([...dues], JOBS_AT_ONCE, async ([name, ofJob]) => {
         const planned = await this.#untilNoConflict(name, async (conflicts) => {
           // Before a conflict the view may still show firings that this very pass has voided.
@@ -688,7 +703,7 @@ export class Planner {
     const { revision } = await this.#writer.commit({ operations, cursor });
     this.#certain = cursor;
     this.#unsure = [];
-    this.#sentRevision = revision;
+    this.#mustSee(revision);
     return revision;
   }
 

@@ -14,8 +14,8 @@ interface Attempt {
   readonly claim: Claim | undefined;
 }
 
-/** The wall clocks of two nodes may differ by this, and a little for their rates. */
-const BETWEEN_CLOCKS_MS = 2 * MAX_SKEW_MS + 20;
+/** The wall clocks of two nodes may differ by this, and by what their rates make of it in the length of a run. */
+const BETWEEN_CLOCKS_MS = 2 * (MAX_SKEW_MS + 200);
 /**
  * No process starts earlier than this before its due time in *true* time, where its node knew at least three clocks, its
  * own among them: it is then within `maxClockSkew` of their median. A majority of them is right (the nemesis sees to that),
