@@ -137,7 +137,9 @@ export class Machine {
     const timer = setTimeout(() => worker.child.kill('SIGKILL'), STOP_WITHIN_MS);
     const { code, signal: by } = await worker.exited;
     clearTimeout(timer);
-    if (code !== 0)
+    // Before it could listen to signals it had nothing to put in order either.
+    const wasStarting = by === 'SIGTERM' && !worker.log().includes(READY);
+    if (code !== 0 && !wasStarting)
       this.#setup.onProblem(`worker ${this.name} (${worker.logFile}) stopped with ${by ?? `exit ${code}`}`);
   }
 
