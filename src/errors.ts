@@ -9,6 +9,11 @@ export const ERROR_CATALOGUE = {
   ETCRON_USAGE: { exitCode: 2, httpStatus: 400, summary: 'the command line is not understood' },
   ETCRON_CONFIG_INVALID: { exitCode: 2, httpStatus: 400, summary: 'a setting has a wrong value' },
   ETCRON_FILE_UNREADABLE: { exitCode: 2, httpStatus: 400, summary: 'a file cannot be read' },
+  ETCRON_EDITOR_FAILED: {
+    exitCode: 1,
+    httpStatus: 500,
+    summary: 'the editor could not be started, or failed',
+  },
   ETCRON_FILE_EXISTS: { exitCode: 2, httpStatus: 409, summary: 'a file that would be overwritten' },
   ETCRON_FILE_UNWRITABLE: { exitCode: 1, httpStatus: 500, summary: 'a file cannot be written' },
   ETCRON_IMPORT_INCOMPLETE: {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { jobsDeleteCommand } from './jobs-delete.js';
+import { jobsEditCommand } from './jobs-edit.js';
 import { jobsGetCommand } from './jobs-get.js';
 import { jobsListCommand } from './jobs-list.js';
 import { jobsPauseCommand, jobsResumeCommand } from './jobs-pause.js';
@@ -7,12 +8,13 @@ import { examples } from '../help.js';
 
 export function jobsCommand(): Command {
   return new Command('jobs')
-    .summary('list, show, delete, pause and resume jobs')
+    .summary('list, show, edit, delete, pause and resume jobs')
     .description(
       'The job definitions in etcd. They are put there by "etcron apply", or by any client of etcd.',
     )
     .addCommand(jobsListCommand())
     .addCommand(jobsGetCommand())
+    .addCommand(jobsEditCommand())
     .addCommand(jobsPauseCommand())
     .addCommand(jobsResumeCommand())
     .addCommand(jobsDeleteCommand())
