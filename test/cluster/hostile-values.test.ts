@@ -6,7 +6,7 @@
  * decode, of jobs that do not exist (withdrawn, or ended with a record); kill requests that decode, for runs that are
  * not there; run records beyond their job's limits; and whatever stands where a healthy job's firing is planned.
  */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
 import { killRecordSchema } from '../../src/view/kill-record.js';
 import { decodeRecord } from '../../src/etcd/record.js';
 import { formatRunId, parseRunId } from '../../src/etcd/keys.js';
@@ -70,6 +70,13 @@ async function etcron(...args: string[]): Promise<CliRun> {
 }
 
 it('200 malformed values under every prefix harm nothing but themselves', async () => {
+  onTestFailed(() => {
+    for (const { name, log } of cluster.workers) {
+      // Warnings about the values abound.
+      const errors = log().match(/^.*"level":[56]0.*$/gm) ?? [];
+      if (errors.length > 0) console.error(`${name}:\n${errors.slice(0, 5).join('\n').slice(0, 5_000)}`);
+    }
+  });
   const { keys } = cluster;
   const puts = new Map(
     HOSTILE_PREFIXES.map((prefix) => {
@@ -121,7 +128,8 @@ it('200 malformed values under every prefix harm nothing but themselves', async 
   for (const [index, worker] of survivors.entries()) {
     expect(isAlive(worker)).toBe(true);
     const fresh = warnings(worker.log()).slice(settled[index]);
-    expect(fresh.length, fresh.join('\n').slice(0, 5_000)).toBeLessThan(15);
+    const again = `${worker.name} complains again and again:\n${fresh.join('\n').slice(0, 5_000)}`;
+    expect(fresh.length, again).toBeLessThan(15);
     expect(worker.log()).not.toMatch(/planning failed|uncaught|unhandled|a listener of the mirror failed/i);
   }
 
