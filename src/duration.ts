@@ -13,6 +13,9 @@ const UNITS = [
 
 const DURATION = /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
 
+/** For JSON Schema: what `parseDuration` understands, but for lengths beyond all bounds. */
+export const DURATION_PATTERN = `^\\s*(?=\\d)${DURATION.source.slice(1, -1)}\\s*$`;
+
 /** For messages about a text that `parseDuration` did not understand. */
 export const DURATION_HELP =
   'write a duration as whole numbers with units w, d, h, m, s or ms, such as 90s or 1h30m';

@@ -3,7 +3,7 @@
  * line, where there is one, is its hint.
  */
 import { z } from 'zod';
-import { DURATION_HELP, formatDuration, parseDuration } from '../duration.js';
+import { DURATION_HELP, DURATION_PATTERN, formatDuration, parseDuration } from '../duration.js';
 import { wordMeant } from './did-you-mean.js';
 import { MAX_DURATION_MS } from './limits.js';
 import { describeValue, quote } from './printable.js';
@@ -62,7 +62,7 @@ export function duration(minMs: number) {
       return null;
     },
     mustBe('a duration', (input) => durationHint(typeof input === 'number' ? String(input) : '')),
-  );
+  ).meta({ pattern: DURATION_PATTERN });
 }
 
 function durationHint(written: string): string {
