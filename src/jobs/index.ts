@@ -3,7 +3,7 @@ export type { HistoryLimit, Job, MisfireRule, RetryPolicy } from './job.js';
 export { checkJobName, JOB_NAME_PATTERN } from './job-name.js';
 export { parseJobsFile, type FileJob, type JobsFile, type Place } from './jobs-file.js';
 export { loadJobsFiles, readSource, type LoadOptions } from './load-jobs-files.js';
-export { scheduleOf, scheduleText } from './job-schedule.js';
+export { scheduleOf, scheduleOptionsOf, scheduleText } from './job-schedule.js';
 export { parseJobValue, type JobParse } from './parse-job.js';
 export { printable, quote } from './printable.js';
 export { formatProblem, type Problem } from './problem.js';

@@ -1,9 +1,14 @@
-import { parseSchedule, type ParsedSchedule } from '../schedule/index.js';
+import { parseSchedule, type ParsedSchedule, type ScheduleOptions } from '../schedule/index.js';
 import type { Job } from './job.js';
 
 /** When a job is due. */
 export function scheduleOf(job: Job): ParsedSchedule {
-  return parseSchedule(job.schedule, job.timezone, { job: job.name });
+  return parseSchedule(job.schedule, job.timezone, scheduleOptionsOf(job));
+}
+
+/** What besides expression and time zone decides when a job is due. */
+export function scheduleOptionsOf({ name, startAt, endAt, only, exclude }: Job): ScheduleOptions {
+  return { job: name, startAt, endAt, only, exclude };
 }
 
 /** The expressions of a job on one line. */

@@ -8,6 +8,12 @@ export interface Job {
   readonly schedule: string | readonly string[];
   /** IANA name. */
   readonly timezone: string;
+  /** The first and the last moment at which it can be due, as written; null is no bound. */
+  readonly startAt: string | null;
+  readonly endAt: string | null;
+  /** Days on which it can be due (empty: all), and on which it cannot; as written. */
+  readonly only: readonly string[];
+  readonly exclude: readonly string[];
   /** A string goes through `/bin/sh -c`; an array is a program and its arguments, without a shell. */
   readonly command: string | readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -25,7 +31,7 @@ export interface Job {
   readonly description: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly history: HistoryLimit;
-  /** Changes exactly when the due times change: schedule and time zone. `paused` is separate. */
+  /** Changes exactly when the due times change: schedule, time zone and their bounds. `paused` is separate. */
   readonly fingerprint: string;
 }
 

@@ -25,6 +25,8 @@ export const MAX_DESCRIPTION_LENGTH = 4_096;
 export const MAX_SCHEDULE_LENGTH = 256;
 /** Expressions of one job. */
 export const MAX_SCHEDULES = 16;
+/** Items of `only` and of `exclude`. */
+export const MAX_DAY_ITEMS = 100;
 export const MAX_PATH_LENGTH = 4_096;
 export const MAX_ATTEMPTS = 100;
 export const MAX_MISFIRE_LIMIT = 10_000;

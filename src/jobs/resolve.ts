@@ -18,10 +18,12 @@ export const JOB_DEFAULTS = {
 export function resolveJob(name: string, definition: JobDefinition): Job {
   const timeZone = definition.timezone ?? JOB_DEFAULTS.timezone;
   const overlap = definition.overlap ?? JOB_DEFAULTS.overlap;
+  const bounds = scheduleBounds(definition);
   return {
     name,
     schedule: definition.schedule,
     timezone: timeZone,
+    ...bounds,
     command: definition.command,
     env: { ...definition.env },
     cwd: definition.cwd ?? null,
@@ -38,8 +40,18 @@ export function resolveJob(name: string, definition: JobDefinition): Job {
       limit: definition.history?.limit ?? JOB_DEFAULTS.history.limit,
       maxAgeMs: milliseconds(definition.history?.maxAge ?? JOB_DEFAULTS.history.maxAge),
     },
-    fingerprint: scheduleFingerprint(definition.schedule, timeZone, { job: name }),
+    fingerprint: scheduleFingerprint(definition.schedule, timeZone, { ...bounds, job: name }),
   };
+}
+
+/** What filters the due times of the schedule. */
+export function scheduleBounds(
+  definition: Partial<JobDefinition>,
+): Pick<Job, 'startAt' | 'endAt' | 'only' | 'exclude'> {
+  const { startAt = null, endAt = null, only = [], exclude = [] } = definition;
+  const list = (items: string | readonly string[]): readonly string[] =>
+    typeof items === 'string' ? [items] : items;
+  return { startAt, endAt, only: list(only), exclude: list(exclude) };
 }
 
 /** A default gives way to what was written: `maxDelay: 5s` alone shortens the delay, `delay: 1h` alone lifts the cap. */

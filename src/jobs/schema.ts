@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { parseDuration } from '../duration.js';
+import { dayItemProblem, momentProblem } from '../schedule/index.js';
 import * as limits from './limits.js';
 import { quote } from './printable.js';
 import { choice, duration, fields, mustBe, text, textMap, wholeNumber, yesOrNo } from './schema-parts.js';
@@ -118,10 +119,32 @@ const schedule = z.union(
   { error: mustBe('a string or a list of strings') },
 );
 
+const moment = text('a date or a time', momentProblem);
+
+const dayItem = text('a date, a range of dates or a weekday', dayItemProblem);
+
+const days = z.union(
+  [
+    dayItem,
+    z
+      .array(dayItem, { error: mustBe('a date, a weekday or a list of them') })
+      .superRefine((list, context) => {
+        if (list.length <= limits.MAX_DAY_ITEMS) return;
+        const message = `has ${list.length} items, at most ${limits.MAX_DAY_ITEMS} are allowed`;
+        context.addIssue({ code: 'custom', message });
+      }),
+  ],
+  { error: mustBe('a date, a weekday or a list of them') },
+);
+
 /** The order here is the order of the fields in the JSON that etcron writes. */
 export const jobSchema = fields({
   schedule,
   timezone: text('a string', nonBlank(limits.MAX_SCHEDULE_LENGTH)).exactOptional(),
+  startAt: moment.exactOptional(),
+  endAt: moment.exactOptional(),
+  only: days.exactOptional(),
+  exclude: days.exactOptional(),
   command,
   env: env.exactOptional(),
   cwd: text('a string', absolutePath).exactOptional(),

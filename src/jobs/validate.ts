@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import { EtcronError, messageOf } from '../errors.js';
-import { assertTimeZone, parseSchedule } from '../schedule/index.js';
+import { assertTimeZone, parseSchedule, type ScheduleOptions } from '../schedule/index.js';
 import { MAX_DEFINITION_BYTES, MAX_SCHEDULE_LENGTH, MAX_SCHEDULES } from './limits.js';
 import { describeValue, quote } from './printable.js';
 import type { LocalProblem, PathSegment } from './problem.js';
+import { JOB_DEFAULTS, scheduleBounds } from './resolve.js';
 import { FIELD_NAMES, jobDefaultsSchema, jobSchema, type JobDefinition } from './schema.js';
 import { serializeDefinition } from './serialize.js';
 import { unknownFieldHint } from './did-you-mean.js';
@@ -30,6 +31,7 @@ export function validateDefinition(
   const parsed = jobSchema.safeParse(written);
   const problems = parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOf(issue, []));
   problems.push(...scheduleProblems(name, written));
+  if (parsed.success && problems.length === 0) problems.push(...boundsProblems(name, parsed.data));
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
 
   const bytes = Buffer.byteLength(serializeDefinition(parsed.data));
@@ -124,6 +126,22 @@ function scheduleProblems(job: string, written: Values): LocalProblem[] {
     });
   }
   return problems;
+}
+
+/** Bounds and days that leave nothing of a schedule that is due otherwise. */
+function boundsProblems(job: string, definition: JobDefinition): LocalProblem[] {
+  const bounds = scheduleBounds(definition);
+  const { startAt, endAt, only, exclude } = bounds;
+  if (startAt === null && endAt === null && only.length + exclude.length === 0) return [];
+  const zone = definition.timezone ?? JOB_DEFAULTS.timezone;
+  const neverFires = (options: ScheduleOptions): boolean =>
+    parseSchedule(definition.schedule, zone, { job, ...options }).neverFires;
+  if (!neverFires(bounds)) return [];
+  const field = neverFires({ startAt, endAt }) ? (endAt === null ? 'startAt' : 'endAt') : null;
+  const path = [field ?? (only.length > 0 ? 'only' : 'exclude')];
+  const hint = 'look for the due times that it should leave with "etcron next"';
+  const message = 'leaves no due time of the schedule';
+  return [{ code: 'ETCRON_SCHEDULE_INVALID', path, message, hint }];
 }
 
 /** The expressions that are worth judging, and where they stand. */

@@ -16,8 +16,19 @@ export function describeSchedule(
   return expressions.map((one) => describeOne(one, job)).join('; and ');
 }
 
+/** What bounds a schedule, such as "from 2026-12-01; only on sat, sun"; empty when nothing does. */
+export function describeBounds({ startAt, endAt, only = [], exclude = [] }: ScheduleOptions): string {
+  return [
+    ...(startAt ? [`from ${startAt}`] : []),
+    ...(endAt ? [`until ${endAt}`] : []),
+    ...(only.length > 0 ? [`only on ${only.join(', ')}`] : []),
+    ...(exclude.length > 0 ? [`not on ${exclude.join(', ')}`] : []),
+  ].join('; ');
+}
+
 function describeOne(expression: string, job: string | undefined): string {
   const read = readExpression(expression, job);
+  if (read.kind === 'at') return `Once, at ${expression.trim().split(/\s+/)[1]!.replace('T', ' ')}`;
   if (read.kind === 'every') {
     return `Every ${formatDuration(read.periodMs)}, counted from 1970-01-01 00:00:00 UTC`;
   }

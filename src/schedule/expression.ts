@@ -2,6 +2,7 @@ import { parseDuration, formatDuration, DURATION_HELP } from '../duration.js';
 import { EtcronError } from '../errors.js';
 import { FIELD_KINDS, FieldProblem, type FieldKind } from './field.js';
 import { expandHashes, mentionsHash } from './hashed-field.js';
+import { momentProblem, readMoment, type Moment } from './moment.js';
 import { nearest } from './nearest.js';
 
 /** The six fields of a cron expression, seconds first, as written; an `H` has become the value that it stands for. */
@@ -14,8 +15,9 @@ export type FieldTexts = readonly [
   dayOfWeek: string,
 ];
 
-/** What an expression says, before its fields are judged: a fixed period, or six cron fields. */
+/** What an expression says, before its fields are judged: a fixed period, one moment, or six cron fields. */
 export type Expression =
+  | { readonly kind: 'at'; readonly moment: Moment }
   | { readonly kind: 'every'; readonly periodMs: number }
   | { readonly kind: 'cron'; readonly fields: FieldTexts };
 
@@ -34,7 +36,7 @@ const MACROS: Readonly<Record<string, FieldTexts>> = {
   '@hourly': ['0', '0', '*', '*', '*', '*'],
 };
 
-const MACRO_NAMES = [...Object.keys(MACROS), '@every'];
+const MACRO_NAMES = [...Object.keys(MACROS), '@every', '@at'];
 
 /** An error about a whole expression; `problem` continues the sentence "the schedule … is not valid: ". */
 export function scheduleError(
@@ -111,6 +113,7 @@ export function inField<Value>(expression: string, kind: FieldKind, text: string
 function readMacro(expression: string, words: readonly string[]): Expression {
   const name = words[0]!.toLowerCase();
   if (name === '@every') return { kind: 'every', periodMs: readPeriod(expression, words.slice(1)) };
+  if (name === '@at') return { kind: 'at', moment: readAt(expression, words.slice(1)) };
   if (name === '@reboot') {
     throw scheduleError(
       expression,
@@ -129,6 +132,14 @@ function readMacro(expression: string, words: readonly string[]): Expression {
   }
   if (words.length > 1) throw scheduleError(expression, `nothing may follow ${name}`, `write ${name} alone`);
   return { kind: 'cron', fields };
+}
+
+function readAt(expression: string, words: readonly string[]): Moment {
+  const text = words.join(' ');
+  const moment = readMoment(text);
+  if (moment !== null) return moment;
+  const [problem, hint] = momentProblem(text)!.split('\n');
+  throw scheduleError(expression, `the time of @at ${problem}`, hint!);
 }
 
 function readPeriod(expression: string, words: readonly string[]): number {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readExpression } from './expression.js';
+import { readMoment } from './moment.js';
 import type { ScheduleOptions } from './parse-schedule.js';
 
 /**
@@ -15,19 +16,48 @@ import type { ScheduleOptions } from './parse-schedule.js';
 export function scheduleFingerprint(
   expression: string | readonly string[],
   timeZone: string,
-  { job }: ScheduleOptions = {},
+  options: ScheduleOptions = {},
 ): string {
   const expressions = typeof expression === 'string' ? [expression] : expression;
-  const parts = new Set(expressions.map((one) => normalise(one, timeZone, job)));
+  const parts = new Set(expressions.map((one) => normalise(one, timeZone, options.job)));
   return createHash('sha256')
-    .update([...parts].sort().join('\n'))
+    .update([...[...parts].sort(), ...filterLines(options, timeZone)].join('\n'))
     .digest('hex')
     .slice(0, 12);
+}
+
+function filterLines(
+  { startAt, endAt, only = [], exclude = [] }: ScheduleOptions,
+  timeZone: string,
+): string[] {
+  const moments = Object.entries({ startAt, endAt }).flatMap(([name, text]) =>
+    text ? [`${name} ${momentText(text, timeZone)}`] : [],
+  );
+  const days = Object.entries({ only, exclude }).flatMap(([name, items]) =>
+    items.length === 0
+      ? []
+      : [
+          `${name} ${items
+            .map((item) => item.toLowerCase())
+            .sort()
+            .join(' ')}`,
+        ],
+  );
+  return days.length === 0 ? moments : [...moments, ...days, timeZone.toLowerCase()];
+}
+
+/** An instant with its offset is the same in every zone. */
+function momentText(text: string, timeZone: string): string {
+  const moment = readMoment(text);
+  if (moment?.kind === 'instant') return String(moment.ms);
+  const local = moment ? `${moment.nominalMs}${moment.isDateOnly ? ' date' : ''}` : text;
+  return `${local} ${timeZone.toLowerCase()}`;
 }
 
 function normalise(expression: string, timeZone: string, job: string | undefined): string {
   try {
     const read = readExpression(expression, job);
+    if (read.kind === 'at') return `at ${momentText(expression.trim().split(/\s+/)[1]!, timeZone)}`;
     if (read.kind === 'every') return `every ${read.periodMs}`;
     return `cron ${read.fields.join(' ').toLowerCase()} ${timeZone.toLowerCase()}`;
   } catch {

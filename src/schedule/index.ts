@@ -1,5 +1,7 @@
-export { describeSchedule } from './describe-schedule.js';
+export { dayItemProblem } from './day-filter.js';
+export { describeBounds, describeSchedule } from './describe-schedule.js';
 export { scheduleFingerprint } from './fingerprint.js';
+export { momentProblem } from './moment.js';
 export type { ParsedSchedule } from './parsed-schedule.js';
 export { parseSchedule, type ScheduleOptions } from './parse-schedule.js';
 export { preview, type PreviewEntry } from './preview.js';

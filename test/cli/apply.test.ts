@@ -197,6 +197,31 @@ describe('apply', () => {
   });
 });
 
+describe('a job that is never due again', () => {
+  const PAST = `jobs:
+  gone: { schedule: '@at 2026-11-21T13:59', command: x }
+  over: { schedule: '@daily', endAt: 2026-10-01, command: x }
+  good: { schedule: '@at 2026-11-21T14:01', command: x }
+`;
+  const WARNINGS =
+    'warning: the job gone is never due again; the last time was 2026-11-21 13:59:00Z\n' +
+    'warning: the job over is never due again; the last time was 2026-10-01 00:00:00Z\n';
+
+  test('is a warning of validate and of apply, which do their work', async () => {
+    const path = await file('past.yaml', PAST);
+    const validated = await cli.run('validate', '-f', path);
+    expect(validated).toMatchObject({ code: 0, stderr: WARNINGS });
+    expect((await cli.run('validate', '-f', path, '--json')).json()).toMatchObject({
+      valid: true,
+      warnings: [expect.stringContaining('gone') as string, expect.stringContaining('over') as string],
+    });
+    const applied = await cli.run('apply', '-f', path);
+    expect(applied.code).toBe(0);
+    expect(applied.stderr).toContain(WARNINGS);
+    expect(jobNames()).toEqual(['gone', 'good', 'over']);
+  });
+});
+
 describe('validate', () => {
   test('good files', async () => {
     const path = await file('two.yaml', TWO_JOBS);
@@ -206,6 +231,7 @@ describe('validate', () => {
       valid: true,
       jobs: ['a', 'b'],
       problems: [],
+      warnings: [],
     });
     expect(cli.stores).toHaveLength(0);
   });

@@ -153,6 +153,44 @@ describe('next', () => {
     expect(nameless.stderr).toContain('hint: name the job (on the command line: --job backup)');
   });
 
+  test('within bounds and without some days', async () => {
+    const args = [
+      'next',
+      '0 7 * * *',
+      '--tz',
+      'Europe/Berlin',
+      '--start-at',
+      '2026-12-24',
+      '--end-at',
+      '2026-12-31',
+    ];
+    const days = ['--exclude', '2026-12-25', '--exclude', 'sat', '--exclude', 'sun'];
+    const { code, stdout } = await cli.run(...args, ...days);
+    expect(code).toBe(0);
+    expect(stdout).toContain('\nfrom 2026-12-24; until 2026-12-31; not on 2026-12-25, sat, sun\n');
+    expect([...stdout.matchAll(/^\w{3} (\d{4}-\d\d-\d\d) 07:00/gm)].map(([, date]) => date)).toEqual([
+      '2026-12-24',
+      '2026-12-28',
+      '2026-12-29',
+      '2026-12-30',
+      '2026-12-31',
+    ]);
+    const wrong = await cli.run('next', '@daily', '--only', 'saturday');
+    expect({ code: wrong.code, stderr: wrong.stderr }).toEqual({
+      code: 2,
+      stderr:
+        'error: only must be a date, a range of dates or a weekday, not "saturday" [ETCRON_SCHEDULE_INVALID]\nhint: did you mean "sat"?\n',
+    });
+  });
+
+  test('once', async () => {
+    const { stdout } = await cli.run('next', '@at 2026-12-24T18:00', '--tz', 'Europe/Berlin');
+    expect(stdout).toContain('Once, at 2026-12-24 18:00 (Europe/Berlin)');
+    expect(stdout).toContain('Thu 2026-12-24 18:00:00 +01:00  2026-12-24 17:00:00Z');
+    const past = await cli.run('next', '@at 2026-01-01T18:00');
+    expect(past.stdout).toContain('It is never due after 2026-11-21');
+  });
+
   test('one that is never due', async () => {
     const { code, stdout } = await cli.run('next', '0 0 30 2 *');
     expect(code).toBe(0);

@@ -119,6 +119,16 @@ describe('jobs get', () => {
     expect(stdout).toMatch(/^Sun 2026-11-22 10:00:00 \+00:00 .* 0 10 \* \* sat,sun$/m);
   });
 
+  test('shows what bounds the schedule', async () => {
+    cli.putJob(
+      'sales',
+      '{"schedule":"@daily","command":"true","endAt":"2026-12-24","exclude":["sat","sun"]}',
+    );
+    const { stdout } = await cli.run('jobs', 'get', 'sales');
+    expect(stdout).toMatch(/^when +At 00:00 \(UTC\)\n +until 2026-12-24; not on sat, sun$/m);
+    expect(stdout).toMatch(/Next\n.*\nMon 2026-11-23 00:00:00/);
+  });
+
   test('shows what is wrong with a broken one, with key path, line and column', async () => {
     cli.putJob('broken', 'schedule: "@daily"\ncommand: true\nretries:\n  dealy: 5s\n');
     const { code, stdout } = await cli.run('jobs', 'get', 'broken');

@@ -25,6 +25,10 @@ describe('a good definition', () => {
         name: 'backup',
         schedule: '* * * * *',
         timezone: 'UTC',
+        startAt: null,
+        endAt: null,
+        only: [],
+        exclude: [],
         command: 'date',
         env: {},
         cwd: null,
@@ -164,6 +168,29 @@ describe('a field with a problem', () => {
     ['misfire: 3', 'x:3:10 misfire: must be "once", "skip", "all" or a map, not the number 3'],
     ['misfire: { policy: never }', 'x:3:20 misfire.policy: must be "once", "skip" or "all", not "never"'],
     ['misfire: { x: 1 }', 'x:3:12 misfire.x: is not a field of misfire (there are policy, window, limit)'],
+    [
+      'startAt: soon',
+      'x:3:10 startAt: must be a time from 1970 on, not "soon" (write 2026-12-24T18:00:00 for a time in the zone of the job, 2026-12-24T17:00:00Z for one in UTC)',
+    ],
+    [
+      'endAt: 2026-12-24 18:00',
+      'x:3:8 endAt: must be a time from 1970 on, not "2026-12-24 18:00" (write it with a T: 2026-12-24T18:00)',
+    ],
+    ['endAt: 5', 'x:3:8 endAt: must be a date or a time, not the number 5'],
+    [
+      'exclude: [sat, sunday]',
+      'x:3:16 exclude[1]: must be a date, a range of dates or a weekday, not "sunday" (did you mean "sun"?)',
+    ],
+    ['only: { day: sat }', 'x:3:1 only: must be a date, a weekday or a list of them, not a map'],
+    ['exclude: mon-sun', 'x:3:10 exclude: runs backwards: "mon-sun" (list the weekdays one by one)'],
+    [
+      'exclude: [sun-sat]',
+      'x:3:1 exclude: leaves no due time of the schedule (look for the due times that it should leave with "etcron next")',
+    ],
+    [
+      '{ startAt: 2026-02-01, endAt: 2026-01-31 }'.slice(2, -2).replace(', ', '\n'),
+      'x:4:8 endAt: leaves no due time of the schedule (look for the due times that it should leave with "etcron next")',
+    ],
     ['recovery: [rerun]', 'x:3:1 recovery: must be "rerun" or "abandon", not a list'],
     ['paused: no', 'x:3:9 paused: must be true or false, not "no" (YAML 1.2 knows true and false only)'],
     ['cwd: tmp', 'x:3:6 cwd: must be an absolute path, not "tmp"'],
@@ -254,6 +281,21 @@ describe('a field with a problem', () => {
       'x:1:37 schedule[2]: the schedule "0 0 30 2 *" never comes due (no calendar has such a day)',
       'x:1:49 schedule[3]: must be a string, not the number 5',
     ]);
+  });
+
+  it('may bound its due times', () => {
+    const bounds =
+      'startAt: 2026-12-01\nendAt: 2027-03-31T12:00\nonly: mon-fri\nexclude: [2026-12-24..2027-01-02, 2027-02-08]\n';
+    const parsed = parseJobValue('a', `${MINIMAL}timezone: Europe/Berlin\n${bounds}`);
+    const job = parsed.ok ? parsed.job : null;
+    expect(job).toMatchObject({ startAt: '2026-12-01', only: ['mon-fri'] });
+    const schedule = scheduleOf(job!);
+    const iso = (ms: number | null): string => new Date(ms!).toISOString();
+    expect(iso(schedule.next(0))).toBe('2026-11-30T23:00:00.000Z');
+    expect(iso(schedule.next(Date.UTC(2026, 11, 24)))).toBe('2027-01-03T23:00:00.000Z');
+    expect(iso(schedule.previous(Infinity))).toBe('2027-03-31T10:00:00.000Z');
+    const plain = parseJobValue('a', `${MINIMAL}timezone: Europe/Berlin\n`);
+    expect(plain.ok && plain.job.fingerprint).not.toBe(job!.fingerprint);
   });
 
   it('may leave a value of the schedule to a hash of its name', () => {

@@ -62,6 +62,16 @@ describe('the examples in docs/schedules.md', () => {
     },
   );
 
+  const once = [...page.matchAll(/^\| `(@at [^`]+)` \| (\w+\/\w+) \| (\S+Z) \|$/gm)];
+  it.each(once.map(([, schedule, zone, due]) => ({ schedule, zone, due })))(
+    '$schedule in $zone',
+    ({ schedule, zone, due }) => {
+      const parsed = parseSchedule(schedule!, zone!);
+      expect(parsed.next(0)).toBe(Date.parse(due!));
+      expect(parsed.next(Date.parse(due!))).toBeNull();
+    },
+  );
+
   const hashed = [...page.matchAll(/^\| `([^`]*H[^`]*)` \| `([^`]+)` \|$/gm)];
   it.each(hashed.map(([, written, plain]) => ({ written, plain })))(
     '$written is $plain for backup',
@@ -72,8 +82,8 @@ describe('the examples in docs/schedules.md', () => {
     },
   );
 
-  it('have examples of W and H', () => {
-    expect([workdays.length, hashed.length]).toEqual([6, 6]);
+  it('have examples of W, @at and H', () => {
+    expect([workdays.length, once.length, hashed.length]).toEqual([6, 6, 6]);
   });
 
   it('have macros that stand for what the page says', () => {

@@ -7,6 +7,7 @@ import { confirm } from '../confirm.js';
 import type { Cluster } from '../environment.js';
 import { plural } from '../plural.js';
 import { DEFAULT_SET, ownerOf, readMarks, type Mark } from './job-sets.js';
+import { warnOfNeverAgain } from './never-again.js';
 import { filesError, loadFiles } from './read-files.js';
 import { writeChanges, type PlannedWrite } from './write-changes.js';
 
@@ -36,6 +37,10 @@ interface Plan {
 export async function applyFiles(context: CliContext, options: ApplyOptions): Promise<void> {
   const files = await loadFiles(context, options.file);
   if (files.problems.length > 0) throw filesError(files.problems);
+  warnOfNeverAgain(
+    context,
+    [...files.jobs.values()].map(({ job }) => job),
+  );
   await context.withStore(async (cluster) => {
     await carryOut(context, cluster, await makePlan(cluster, files, options), options);
   });

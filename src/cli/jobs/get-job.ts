@@ -8,11 +8,12 @@ import {
   parseJobValue,
   printable,
   scheduleOf,
+  scheduleOptionsOf,
   serializeDefinition,
   type Job,
   type JobDefinition,
 } from '../../jobs/index.js';
-import { describeSchedule, preview, type PreviewEntry } from '../../schedule/index.js';
+import { describeBounds, describeSchedule, preview, type PreviewEntry } from '../../schedule/index.js';
 import type { FiringEntry } from '../../view/cluster-view.js';
 import type { JobEntry } from '../../view/job-entry.js';
 import type { CliContext } from '../context.js';
@@ -121,11 +122,14 @@ function print(context: CliContext, { keys }: Cluster, details: JobDetails): voi
 }
 
 /** What each expression means, one per line. */
-function whenText({ name, schedule, timezone }: Job): string {
+function whenText(job: Job): string {
+  const { name, schedule, timezone } = job;
   const expressions = typeof schedule === 'string' ? [schedule] : schedule;
-  return expressions
-    .map((expression) => `${describeSchedule(expression, { job: name })} (${timezone})`)
-    .join('\n');
+  const lines = expressions.map(
+    (expression) => `${describeSchedule(expression, { job: name })} (${timezone})`,
+  );
+  const bounds = describeBounds(scheduleOptionsOf(job));
+  return [...lines, ...(bounds === '' ? [] : [bounds])].join('\n');
 }
 
 /** Text from etcd, line by line, without what a terminal would obey. */

@@ -1,5 +1,11 @@
 import { EtcronError } from '../../errors.js';
-import { describeSchedule, parseSchedule, preview, type PreviewEntry } from '../../schedule/index.js';
+import {
+  describeBounds,
+  describeSchedule,
+  parseSchedule,
+  preview,
+  type PreviewEntry,
+} from '../../schedule/index.js';
 import type { CliContext } from '../context.js';
 import { renderTable } from '../table.js';
 import { isoOrNull, relativeText, timeText } from '../time-text.js';
@@ -11,6 +17,10 @@ export interface NextOptions {
   readonly from?: number;
   /** The job's name, for `H`. */
   readonly job?: string;
+  readonly startAt?: string;
+  readonly endAt?: string;
+  readonly only?: readonly string[];
+  readonly exclude?: readonly string[];
 }
 
 /**
@@ -30,6 +40,7 @@ export function showNext(context: CliContext, expressions: readonly string[], op
       schedule: isSeveral ? expressions : expressions[0],
       timezone: options.tz,
       description: describeSchedule(expressions, options),
+      ...boundsOf(options),
       from: isoOrNull(fromMs),
       due: entries.map((entry) => toJson(entry, isSeveral)),
     });
@@ -38,6 +49,8 @@ export function showNext(context: CliContext, expressions: readonly string[], op
   for (const expression of expressions) {
     out.line(`${colors.bold(expression)}  ${describeSchedule(expression, options)} (${schedule.timeZone})`);
   }
+  const bounds = describeBounds(options);
+  if (bounds !== '') out.line(bounds);
   if (entries.length === 0) {
     out.line(
       schedule.neverFires
@@ -54,6 +67,15 @@ export function showNext(context: CliContext, expressions: readonly string[], op
     { text: note ?? '', paint: colors.yellow },
   ]);
   out.line(renderTable(context, ['LOCAL', 'UTC', '', ...(isSeveral ? ['SCHEDULE'] : []), ''], rows));
+}
+
+function boundsOf({ startAt, endAt, only, exclude }: NextOptions): Partial<NextOptions> {
+  return {
+    ...(startAt === undefined ? {} : { startAt }),
+    ...(endAt === undefined ? {} : { endAt }),
+    ...(only === undefined ? {} : { only }),
+    ...(exclude === undefined ? {} : { exclude }),
+  };
 }
 
 function toJson({ dueMs, localText, note, expressions }: PreviewEntry, isSeveral: boolean): unknown {
