@@ -1,6 +1,7 @@
 /** Turns the text of a flag into its value, or says what is wrong with it. */
 import { InvalidArgumentError } from 'commander';
 import { DURATION_HELP, parseDuration } from '../duration.js';
+import { momentProblem } from '../schedule/moment.js';
 
 /** For `.option(flags, text, durationFlag)`: ms. */
 export function durationFlag(text: string): number {
@@ -29,6 +30,20 @@ export function timeFlag(text: string): number {
     throw new InvalidArgumentError('Write it as 2026-11-21T14:00:00Z; without a zone it is taken as UTC.');
   }
   return ms;
+}
+
+/** A moment of a job, as it is written: `2026-12-01T08:00` is in the zone of the job. */
+export function momentFlag(text: string): string {
+  const problem = momentProblem(text);
+  if (problem !== null) throw new InvalidArgumentError(`It ${problem.replace('\n', '; ')}.`);
+  return text;
+}
+
+/** One line that a person may read. */
+export function reasonFlag(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  if (text.trim() !== '' && text.length <= 256 && !/[\u0000-\u001f\u007f-\u009f]/.test(text)) return text;
+  throw new InvalidArgumentError('It must be one line of at most 256 characters, and not empty.');
 }
 
 /** The name of a set of files. */

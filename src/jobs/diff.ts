@@ -54,8 +54,10 @@ function changeOf(
   const parsed = text === undefined ? null : parseJobValue(name, text);
   const before = parsed?.ok === true ? parsed.definition : null;
   const currentProblems = parsed?.ok === false ? parsed.problems : [];
-  const staysPaused = desired !== undefined && desired.paused === undefined && before?.paused === true;
-  const after = desired === undefined ? null : staysPaused ? { ...desired, paused: true } : desired;
+  const staysPaused =
+    desired !== undefined && desired.paused === undefined && (before?.paused ?? false) !== false;
+  const after =
+    desired === undefined ? null : staysPaused ? { ...desired, paused: before!.paused! } : desired;
   const fields = diffFields(before, after);
   const kind =
     after === null

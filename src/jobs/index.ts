@@ -5,6 +5,7 @@ export { parseJobsFile, type FileJob, type JobsFile, type Place } from './jobs-f
 export { loadJobsFiles, readSource, type LoadOptions } from './load-jobs-files.js';
 export { scheduleOf, scheduleOptionsOf, scheduleText } from './job-schedule.js';
 export { parseJobValue, type JobParse } from './parse-job.js';
+export { isPausedForGood, pauseAt, type Pause } from './pause.js';
 export { printable, quote } from './printable.js';
 export { formatProblem, type Problem } from './problem.js';
 export { MAX_FILE_BYTES } from './limits.js';

@@ -1,5 +1,6 @@
 import { parseSchedule, type ParsedSchedule, type ScheduleOptions } from '../schedule/index.js';
 import type { Job } from './job.js';
+import { startOf } from './pause.js';
 
 /** When a job is due. */
 export function scheduleOf(job: Job): ParsedSchedule {
@@ -7,8 +8,9 @@ export function scheduleOf(job: Job): ParsedSchedule {
 }
 
 /** What besides expression and time zone decides when a job is due. */
-export function scheduleOptionsOf({ name, startAt, endAt, only, exclude }: Job): ScheduleOptions {
-  return { job: name, startAt, endAt, only, exclude };
+export function scheduleOptionsOf(job: Job): ScheduleOptions {
+  const { name, endAt, only, exclude } = job;
+  return { job: name, startAt: startOf(job), endAt, only, exclude };
 }
 
 /** The expressions of a job on one line. */

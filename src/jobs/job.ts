@@ -1,3 +1,5 @@
+import type { Pause } from './pause.js';
+
 /**
  * One job, fully resolved: every default filled in, every duration in ms, schedule and time zone known to be valid.
  * What a person writes is a `JobDefinition` (`schema.ts`); the rest of etcron works with this.
@@ -27,11 +29,12 @@ export interface Job {
   readonly maxConcurrent: number | null;
   readonly misfire: MisfireRule;
   readonly recovery: 'rerun' | 'abandon';
-  readonly paused: boolean;
+  /** See `pause.ts`: a pause without an end is `true`, or a map without `until`. */
+  readonly paused: boolean | Pause;
   readonly description: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly history: HistoryLimit;
-  /** Changes exactly when the due times change: schedule, time zone and their bounds. `paused` is separate. */
+  /** Changes exactly when the due times change: schedule, time zone, bounds, the end of a pause. */
   readonly fingerprint: string;
 }
 

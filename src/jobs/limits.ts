@@ -22,6 +22,7 @@ export const MAX_ENV_NAMES = 256;
 export const MAX_LABELS = 64;
 export const MAX_LABEL_LENGTH = 256;
 export const MAX_DESCRIPTION_LENGTH = 4_096;
+export const MAX_REASON_LENGTH = 256;
 export const MAX_SCHEDULE_LENGTH = 256;
 /** Expressions of one job. */
 export const MAX_SCHEDULES = 16;

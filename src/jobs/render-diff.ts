@@ -3,6 +3,7 @@ import pc from 'picocolors';
 import type { FieldChange, JobChange } from './diff.js';
 import { printable } from './printable.js';
 import { formatProblem } from './problem.js';
+import type { JobDefinition } from './schema.js';
 
 type Colors = ReturnType<typeof pc.createColors>;
 
@@ -15,7 +16,7 @@ export function renderDiff(changes: readonly JobChange[], options: { color: bool
 
 function renderJob(change: JobChange, colors: Colors): string[] {
   const name = printable(change.name);
-  const note = change.staysPaused ? colors.yellow(' (stays paused)') : '';
+  const note = change.staysPaused ? colors.yellow(` (stays paused${untilText(change.after)})`) : '';
   const broken = change.currentProblems
     .slice(0, 1)
     .map((problem) => colors.dim(`    the value in etcd is broken: ${formatProblem(problem)}`));
@@ -33,6 +34,11 @@ function renderJob(change: JobChange, colors: Colors): string[] {
     case 'unchanged':
       return [];
   }
+}
+
+function untilText(definition: JobDefinition | null): string {
+  const paused = definition?.paused;
+  return typeof paused === 'object' && paused.until !== undefined ? ` until ${printable(paused.until)}` : '';
 }
 
 function renderField({ path, before, after }: FieldChange, colors: Colors): string[] {

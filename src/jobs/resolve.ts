@@ -1,6 +1,7 @@
 import { parseDuration } from '../duration.js';
 import { scheduleFingerprint } from '../schedule/index.js';
 import type { Job, MisfireRule, RetryPolicy } from './job.js';
+import { resolvePause, startOf } from './pause.js';
 import type { JobDefinition } from './schema.js';
 
 /** What holds for a field that a definition does not mention. */
@@ -19,6 +20,7 @@ export function resolveJob(name: string, definition: JobDefinition): Job {
   const timeZone = definition.timezone ?? JOB_DEFAULTS.timezone;
   const overlap = definition.overlap ?? JOB_DEFAULTS.overlap;
   const bounds = scheduleBounds(definition);
+  const paused = resolvePause(definition.paused ?? JOB_DEFAULTS.paused);
   return {
     name,
     schedule: definition.schedule,
@@ -33,14 +35,18 @@ export function resolveJob(name: string, definition: JobDefinition): Job {
     maxConcurrent: overlap === 'skip' ? 1 : null,
     misfire: resolveMisfire(definition.misfire),
     recovery: definition.recovery ?? JOB_DEFAULTS.recovery,
-    paused: definition.paused ?? JOB_DEFAULTS.paused,
+    paused,
     description: definition.description ?? '',
     labels: { ...definition.labels },
     history: {
       limit: definition.history?.limit ?? JOB_DEFAULTS.history.limit,
       maxAgeMs: milliseconds(definition.history?.maxAge ?? JOB_DEFAULTS.history.maxAge),
     },
-    fingerprint: scheduleFingerprint(definition.schedule, timeZone, { ...bounds, job: name }),
+    fingerprint: scheduleFingerprint(definition.schedule, timeZone, {
+      ...bounds,
+      startAt: startOf({ ...bounds, paused, timezone: timeZone }),
+      job: name,
+    }),
   };
 }
 

@@ -40,13 +40,13 @@ export function choice<const Word extends string>(words: readonly Word[]) {
 }
 
 export function yesOrNo() {
-  return z.boolean({
-    error: mustBe('true or false', (input) =>
-      typeof input === 'string' && /^(yes|no|on|off|y|n)$/i.test(input)
-        ? 'YAML 1.2 knows true and false only'
-        : undefined,
-    ),
-  });
+  return z.boolean({ error: mustBe('true or false', yesOrNoHint) });
+}
+
+export function yesOrNoHint(input: unknown): string | undefined {
+  return typeof input === 'string' && /^(yes|no|on|off|y|n)$/i.test(input)
+    ? 'YAML 1.2 knows true and false only'
+    : undefined;
 }
 
 /** A length of time, kept as it was written. */

@@ -7,7 +7,17 @@ import { parseDuration } from '../duration.js';
 import { dayItemProblem, momentProblem } from '../schedule/index.js';
 import * as limits from './limits.js';
 import { quote } from './printable.js';
-import { choice, duration, fields, mustBe, text, textMap, wholeNumber, yesOrNo } from './schema-parts.js';
+import {
+  choice,
+  duration,
+  fields,
+  mustBe,
+  text,
+  textMap,
+  wholeNumber,
+  yesOrNo,
+  yesOrNoHint,
+} from './schema-parts.js';
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const LABEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]*$/;
@@ -137,6 +147,15 @@ const days = z.union(
   { error: mustBe('a date, a weekday or a list of them') },
 );
 
+const pauseFields = fields({
+  reason: text('a string', nonBlank(limits.MAX_REASON_LENGTH)).exactOptional(),
+  until: moment.exactOptional(),
+});
+
+const paused = z.union([yesOrNo(), pauseFields], {
+  error: mustBe('true, false or a map', yesOrNoHint),
+});
+
 /** The order here is the order of the fields in the JSON that etcron writes. */
 export const jobSchema = fields({
   schedule,
@@ -155,7 +174,7 @@ export const jobSchema = fields({
     .union([misfirePolicy, misfireFields], { error: mustBe('"once", "skip", "all" or a map') })
     .exactOptional(),
   recovery: choice(['rerun', 'abandon']).exactOptional(),
-  paused: yesOrNo().exactOptional(),
+  paused: paused.exactOptional(),
   description: text('a string', plainText(limits.MAX_DESCRIPTION_LENGTH)).exactOptional(),
   labels: labels.exactOptional(),
   history: history.exactOptional(),
@@ -168,9 +187,12 @@ export const jobDefaultsSchema = jobSchema.partial();
 export type JobDefinition = z.output<typeof jobSchema>;
 
 /** The fields of a job, and of each field that has fields of its own. */
-export const FIELD_NAMES: Readonly<Record<'' | 'retries' | 'misfire' | 'history', readonly string[]>> = {
+export const FIELD_NAMES: Readonly<
+  Record<'' | 'retries' | 'misfire' | 'paused' | 'history', readonly string[]>
+> = {
   '': Object.keys(jobSchema.shape),
   retries: Object.keys(retries.shape),
   misfire: Object.keys(misfireFields.shape),
+  paused: Object.keys(pauseFields.shape),
   history: Object.keys(history.shape),
 };

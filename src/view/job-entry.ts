@@ -1,5 +1,5 @@
 /** One key under `jobs/`, parsed when somebody first asks: a node may mirror 100,000 definitions and need few of them. */
-import { parseJobValue, scheduleOf } from '../jobs/index.js';
+import { isPausedForGood, parseJobValue, scheduleOf } from '../jobs/index.js';
 import type { Job, Problem } from '../jobs/index.js';
 import type { Schedule } from '../schedule/index.js';
 import type { KeyValue } from '../etcd/store.js';
@@ -28,11 +28,11 @@ export class JobEntry {
     return this.#parse().problems;
   }
 
-  /** What the planner plans from: null when the definition is broken or paused. */
+  /** What the planner plans from: null when the definition is broken, or paused without an end. */
   get schedule(): Schedule | null {
     if (this.#schedule === undefined) {
       const { job } = this;
-      this.#schedule = job === null || job.paused ? null : scheduleOf(job);
+      this.#schedule = job === null || isPausedForGood(job) ? null : scheduleOf(job);
     }
     return this.#schedule;
   }
@@ -40,7 +40,7 @@ export class JobEntry {
   /** The fingerprint that valid planned firings of this job carry; null when there must be none. */
   get plannedFingerprint(): string | null {
     const { job } = this;
-    return job === null || job.paused ? null : job.fingerprint;
+    return job === null || isPausedForGood(job) ? null : job.fingerprint;
   }
 
   #parse(): { job: Job | null; problems: readonly Problem[] } {

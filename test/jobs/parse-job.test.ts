@@ -192,7 +192,10 @@ describe('a field with a problem', () => {
       'x:4:8 endAt: leaves no due time of the schedule (look for the due times that it should leave with "etcron next")',
     ],
     ['recovery: [rerun]', 'x:3:1 recovery: must be "rerun" or "abandon", not a list'],
-    ['paused: no', 'x:3:9 paused: must be true or false, not "no" (YAML 1.2 knows true and false only)'],
+    [
+      'paused: no',
+      'x:3:9 paused: must be true, false or a map, not "no" (YAML 1.2 knows true and false only)',
+    ],
     ['cwd: tmp', 'x:3:6 cwd: must be an absolute path, not "tmp"'],
     [
       'env: { "A B": x }',

@@ -8,6 +8,7 @@ import { isoOrNull, relativeText, timeText } from '../time-text.js';
 import { summarize, type Summary } from './summary.js';
 
 const FAILURE_COUNT = 5;
+const PAUSED_COUNT = 10;
 /** Enough for the recent past, and bounded for a cluster in which nothing fails. */
 const MAX_EXAMINED = 500;
 
@@ -36,7 +37,7 @@ function print(
   failures: readonly RunEntry[],
 ): void {
   const { out, colors } = context;
-  const { leader, workers, jobs, firings, plannedThroughMs, problems } = summary;
+  const { leader, workers, jobs, paused, firings, plannedThroughMs, problems } = summary;
   const nowMs = context.clock.now();
   const fields: Field[] = [
     [
@@ -71,6 +72,12 @@ function print(
     fields.push(['etcd', `${endpoint}  ${version}  ${size}${isLeader ? '  leader' : ''}`]);
   }
   out.line(renderFields(context, fields));
+  if (paused.length > 0) {
+    const rows = paused.slice(0, PAUSED_COUNT).map(({ name, state }) => [name, state]);
+    const rest = paused.length - rows.length;
+    if (rest > 0) rows.push([`and ${rest} more`, '']);
+    out.line(`\n${colors.bold('Paused jobs')}\n${renderTable(context, ['JOB', ''], rows)}`);
+  }
   if (failures.length > 0) {
     const rows = failures.map(({ runId, id, record }) => [
       runId,

@@ -1,7 +1,7 @@
 /** The state of a cluster in numbers, and whether it can work. */
 import type { LeaderRecord } from '../../election/leader-record.js';
 import { firingState } from '../firing-state.js';
-import { jobState } from '../jobs/job-state.js';
+import { jobState, stateText } from '../jobs/job-state.js';
 import type { Snapshot } from '../snapshot.js';
 
 export interface Summary {
@@ -18,6 +18,8 @@ export interface Summary {
     readonly load: number;
     readonly capacity: number;
   };
+  /** The paused ones, with until when and why, by name. */
+  readonly paused: readonly { readonly name: string; readonly state: string }[];
   readonly jobs: { readonly ok: number; readonly paused: number; readonly broken: number };
   readonly firings: Readonly<Record<'planned' | 'inFlight' | 'late' | 'waiting', number>>;
   readonly plannedThroughMs: number | null;
@@ -47,15 +49,18 @@ export function summarize(snapshot: Snapshot, nowMs: number): Summary {
       load: snapshot.firings.filter(({ value }) => value.node !== null && live.has(value.node)).length,
       capacity: workers.reduce((sum, { value }) => sum + value.capacity, 0),
     },
-    jobs: countJobs(snapshot),
+    paused: [...snapshot.jobs.values()]
+      .filter((entry) => jobState(entry, nowMs) === 'paused')
+      .map((entry) => ({ name: entry.name, state: stateText(entry, nowMs) })),
+    jobs: countJobs(snapshot, nowMs),
     firings: countFirings(snapshot, live, nowMs),
     plannedThroughMs: snapshot.cursor?.plannedThrough.due ?? null,
   };
 }
 
-function countJobs({ jobs }: Snapshot): Summary['jobs'] {
+function countJobs({ jobs }: Snapshot, nowMs: number): Summary['jobs'] {
   const counts = { ok: 0, paused: 0, broken: 0 };
-  for (const entry of jobs.values()) counts[jobState(entry)] += 1;
+  for (const entry of jobs.values()) counts[jobState(entry, nowMs)] += 1;
   return counts;
 }
 

@@ -8,7 +8,7 @@ import type { FiringId, Keys } from '../../etcd/keys.js';
 import { Mirror } from '../../etcd/mirror.js';
 import type { Store } from '../../etcd/store.js';
 import type { RunRecord } from '../../history/run-record.js';
-import { formatProblem, scheduleText } from '../../jobs/index.js';
+import { formatProblem, isPausedForGood, scheduleText } from '../../jobs/index.js';
 import type { Service } from '../../service.js';
 import type { Logger } from '../../telemetry/logger.js';
 import {
@@ -120,7 +120,8 @@ export class ClusterFeed implements Service {
     if (!after) return this.#tell({ kind: 'job', name, change: 'deleted', detail: '' });
     const [problem] = after.problems;
     if (problem) return this.#tell({ kind: 'job', name, change: 'broken', detail: formatProblem(problem) });
-    const detail = after.job === null ? '' : after.job.paused ? 'paused' : scheduleText(after.job.schedule);
+    const detail =
+      after.job === null ? '' : isPausedForGood(after.job) ? 'paused' : scheduleText(after.job.schedule);
     this.#tell({ kind: 'job', name, change: before ? 'changed' : 'added', detail });
   }
 

@@ -5,6 +5,7 @@ import { prefixRange, singleKey, type KeyValue } from '../../etcd/store.js';
 import { listRuns, type RunEntry } from '../../history/history.js';
 import {
   formatProblem,
+  isPausedForGood,
   parseJobValue,
   printable,
   scheduleOf,
@@ -25,7 +26,7 @@ import { renderFields, renderTable } from '../table.js';
 import { isoOrNull, relativeText, timeText } from '../time-text.js';
 import { findJob } from './find-job.js';
 import { decodeMark, ownerOf } from './job-sets.js';
-import { jobState } from './job-state.js';
+import { jobState, pauseToJson, stateText } from './job-state.js';
 
 const NEXT_COUNT = 5;
 const RUN_COUNT = 10;
@@ -69,7 +70,7 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
     entry,
     set: ownerOf(entry.kv, marks.kvs[0] && decodeMark(marks.kvs[0])),
     definition: parsed.ok ? parsed.definition : null,
-    next: job === null || job.paused ? [] : preview(scheduleOf(job), nowMs, NEXT_COUNT),
+    next: job === null || isPausedForGood(job) ? [] : preview(scheduleOf(job), nowMs, NEXT_COUNT),
     firings: [...firings.kvs.values()].flatMap((kv: KeyValue) => {
       const firing = firingEntry(keys, kv);
       return firing ? [{ ...firing, state: firingState(firing, live, nowMs) }] : [];
@@ -82,11 +83,11 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
 function print(context: CliContext, { keys }: Cluster, details: JobDetails): void {
   const { out, colors } = context;
   const { entry, definition, next, firings, runs, nowMs } = details;
-  const state = jobState(entry);
+  const state = jobState(entry, nowMs);
   const stateColor = state === 'ok' ? colors.green : state === 'paused' ? colors.yellow : colors.red;
   const fields: Parameters<typeof renderFields>[1][number][] = [
     ['job', { text: entry.name, paint: colors.bold }],
-    ['state', { text: state, paint: stateColor }],
+    ['state', { text: stateText(entry, nowMs), paint: stateColor }],
   ];
   if (entry.job) fields.push(['when', whenText(entry.job)]);
   fields.push(['key', `${keys.job(entry.name)} (revision ${entry.modRevision})`]);
@@ -141,10 +142,11 @@ function safeLines(text: string): string {
     .join('\n');
 }
 
-function toJson({ entry, set, definition, next, firings, runs }: JobDetails): unknown {
+function toJson({ entry, set, definition, next, firings, runs, nowMs }: JobDetails): unknown {
   return {
     name: entry.name,
-    state: jobState(entry),
+    state: jobState(entry, nowMs),
+    pause: pauseToJson(entry, nowMs),
     revision: entry.modRevision,
     set,
     definition,

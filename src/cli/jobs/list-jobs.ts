@@ -5,7 +5,7 @@ import type { JobEntry } from '../../view/job-entry.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
 import { styledOutcome } from '../outcome-text.js';
-import { jobState } from './job-state.js';
+import { jobState, pauseToJson, stateText } from './job-state.js';
 import { plural } from '../plural.js';
 import { takeSnapshot } from '../snapshot.js';
 import { renderTable, type Styled } from '../table.js';
@@ -35,7 +35,7 @@ export async function listJobs(context: CliContext, options: ListJobsOptions): P
       nextMs: entry.schedule?.next(nowMs) ?? null,
       last: lasts.get(entry.name) ?? null,
     }));
-    if (context.json) context.out.json({ jobs: rows.map(toJson) });
+    if (context.json) context.out.json({ jobs: rows.map((row) => toJson(row, nowMs)) });
     else if (rows.length === 0) context.out.line('No jobs. Put some there with "etcron apply -f FILE".');
     else print(context, rows, nowMs);
   });
@@ -62,13 +62,14 @@ function print(context: CliContext, rows: readonly Row[], nowMs: number): void {
     entry.job?.timezone ?? '',
     nextMs === null ? '' : relativeText(nextMs, nowMs),
     last?.record ? lastText(last, context, nowMs) : '',
-    stateCell(entry, context),
+    stateCell(entry, context, nowMs),
   ]);
   out.line(renderTable(context, ['NAME', 'SCHEDULE', 'ZONE', 'NEXT', 'LAST', 'STATE'], cells));
   for (const { entry } of rows) {
     for (const problem of entry.problems) out.line(colors.red(`  ${formatProblem(problem, entry.name)}`));
   }
-  const count = (state: string): number => rows.filter(({ entry }) => jobState(entry) === state).length;
+  const count = (state: string): number =>
+    rows.filter(({ entry }) => jobState(entry, nowMs) === state).length;
   const parts = [plural(rows.length, 'job')];
   if (count('paused') > 0) parts.push(`${count('paused')} paused`);
   if (count('broken') > 0) parts.push(`${count('broken')} broken`);
@@ -80,16 +81,18 @@ function lastText({ record, id }: RunEntry, { colors }: CliContext, nowMs: numbe
   return { text: `${text} ${relativeText(id.dueMs, nowMs)}`, paint };
 }
 
-function stateCell(entry: JobEntry, { colors }: CliContext): Styled {
-  const text = jobState(entry);
-  return { text, paint: text === 'ok' ? colors.green : text === 'paused' ? colors.yellow : colors.red };
+function stateCell(entry: JobEntry, { colors }: CliContext, nowMs: number): Styled {
+  const state = jobState(entry, nowMs);
+  const paint = state === 'ok' ? colors.green : state === 'paused' ? colors.yellow : colors.red;
+  return { text: stateText(entry, nowMs), paint };
 }
 
-function toJson({ entry, nextMs, last }: Row): unknown {
+function toJson({ entry, nextMs, last }: Row, nowMs: number): unknown {
   const { job, problems } = entry;
   return {
     name: entry.name,
-    state: jobState(entry),
+    state: jobState(entry, nowMs),
+    pause: pauseToJson(entry, nowMs),
     schedule: job?.schedule ?? null,
     timezone: job?.timezone ?? null,
     description: job?.description ?? null,
