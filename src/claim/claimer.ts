@@ -33,6 +33,7 @@ import type { Job } from '../jobs/index.js';
 import type { Service } from '../service.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view.js';
+import { startTime } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
 import { WallTimerQueue } from '../wall-timer-queue.js';
 import { prepareClaim, type Claim, type ClaimResult, type FakeClaim } from './claim-txn.js';
@@ -227,7 +228,7 @@ export class Claimer implements Service {
     if (origin !== 'schedule' || attempt > 0) return true;
     // About to be voided by the leader, or for it to judge.
     if (entry.plannedFingerprint !== fingerprint) return false;
-    return misfire || firing.id.dueMs >= clock.now() - options.misfireAfterMs;
+    return misfire || startTime(firing) >= clock.now() - options.misfireAfterMs;
   }
 
   // ── what ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -477,9 +478,4 @@ export class Claimer implements Service {
 /** It was promised to run, so that an overlap only delays it. */
 function waitsForSlot(firing: FiringEntry): boolean {
   return firing.value.attempt > 0 || firing.value.misfire;
-}
-
-/** When the attempt may start: its due time, or the end of the retry delay. */
-function startTime(firing: FiringEntry): number {
-  return Math.max(firing.id.dueMs, firing.value.notBefore ?? -Infinity);
 }

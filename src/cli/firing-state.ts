@@ -1,6 +1,7 @@
 /** What a firing that is not over yet is waiting for, judged from what etcd says and a clock. */
 import { workerNameOf } from '../election/worker-record.js';
 import type { FiringEntry } from '../view/cluster-view.js';
+import { startTime } from '../view/firing-record.js';
 import { relativeText } from './time-text.js';
 
 export type FiringState =
@@ -20,19 +21,14 @@ export type FiringState =
 const LATE_AFTER_MS = 2_000;
 
 export function firingState(firing: FiringEntry, liveNodes: ReadonlySet<string>, nowMs: number): FiringState {
-  const { node, attempt, notBefore } = firing.value;
-  const startMs = startOf(firing);
+  const { node, attempt } = firing.value;
+  const startMs = startTime(firing);
   if (node !== null) {
     if (!liveNodes.has(node)) return 'orphaned';
     return nowMs < startMs ? 'claimed' : 'running';
   }
   if (nowMs > startMs + LATE_AFTER_MS) return 'late';
-  return attempt > 0 || notBefore !== null ? 'waiting' : 'planned';
-}
-
-/** Not to be started before this time, in ms. */
-export function startOf({ id, value }: FiringEntry): number {
-  return Math.max(id.dueMs, value.notBefore ?? -Infinity);
+  return attempt > 0 ? 'waiting' : 'planned';
 }
 
 /** Such as `running on w1, attempt 2`. */
@@ -43,11 +39,11 @@ export function describeFiring(firing: FiringEntry, state: FiringState, nowMs: n
     case 'planned':
       return `planned, due ${relativeText(firing.id.dueMs, nowMs)}`;
     case 'late':
-      return `due ${relativeText(startOf(firing), nowMs)}, and not claimed yet`;
+      return `due ${relativeText(startTime(firing), nowMs)}, and not claimed yet`;
     case 'waiting':
-      return `attempt ${attempt + 1} is due ${relativeText(startOf(firing), nowMs)}`;
+      return `attempt ${attempt + 1} is due ${relativeText(startTime(firing), nowMs)}`;
     case 'claimed':
-      return `claimed by ${worker}, due ${relativeText(startOf(firing), nowMs)}`;
+      return `claimed by ${worker}, due ${relativeText(startTime(firing), nowMs)}`;
     case 'running':
       return `running on ${worker}, attempt ${attempt}`;
     case 'orphaned':

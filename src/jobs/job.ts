@@ -16,6 +16,8 @@ export interface Job {
   /** Days on which it can be due (empty: all), and on which it cannot; as written. */
   readonly only: readonly string[];
   readonly exclude: readonly string[];
+  /** Each run starts at its due time plus a part of this, its own for each due time; 0 is none. */
+  readonly jitterMs: number;
   /** A string goes through `/bin/sh -c`; an array is a program and its arguments, without a shell. */
   readonly command: string | readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -34,7 +36,10 @@ export interface Job {
   readonly description: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly history: HistoryLimit;
-  /** Changes exactly when the due times change: schedule, time zone, bounds, the end of a pause. */
+  /**
+   * Changes exactly when the due times change: schedule, time zone and their bounds, the end of a pause among them; or the
+   * jitter, which is no matter of due times but of what is planned for them.
+   */
   readonly fingerprint: string;
 }
 

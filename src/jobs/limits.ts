@@ -28,6 +28,7 @@ export const MAX_SCHEDULE_LENGTH = 256;
 export const MAX_SCHEDULES = 16;
 /** Items of `only` and of `exclude`. */
 export const MAX_DAY_ITEMS = 100;
+export const MAX_JITTER_MS = 86_400_000;
 export const MAX_PATH_LENGTH = 4_096;
 export const MAX_ATTEMPTS = 100;
 export const MAX_MISFIRE_LIMIT = 10_000;

@@ -20,12 +20,14 @@ export function resolveJob(name: string, definition: JobDefinition): Job {
   const timeZone = definition.timezone ?? JOB_DEFAULTS.timezone;
   const overlap = definition.overlap ?? JOB_DEFAULTS.overlap;
   const bounds = scheduleBounds(definition);
+  const jitterMs = definition.jitter === undefined ? 0 : milliseconds(definition.jitter);
   const paused = resolvePause(definition.paused ?? JOB_DEFAULTS.paused);
   return {
     name,
     schedule: definition.schedule,
     timezone: timeZone,
     ...bounds,
+    jitterMs,
     command: definition.command,
     env: { ...definition.env },
     cwd: definition.cwd ?? null,
@@ -46,6 +48,7 @@ export function resolveJob(name: string, definition: JobDefinition): Job {
       ...bounds,
       startAt: startOf({ ...bounds, paused, timezone: timeZone }),
       job: name,
+      jitterMs,
     }),
   };
 }

@@ -50,15 +50,14 @@ export function yesOrNoHint(input: unknown): string | undefined {
 }
 
 /** A length of time, kept as it was written. */
-export function duration(minMs: number) {
+export function duration(minMs: number, maxMs = MAX_DURATION_MS) {
   return text(
     'a duration',
     (value) => {
       const ms = parseDuration(value);
       if (ms === null) return `must be a duration, not ${quote(value)}\n${durationHint(value)}`;
       if (ms < minMs) return `must be at least ${formatDuration(minMs)}, not ${quote(value)}`;
-      if (ms > MAX_DURATION_MS)
-        return `must be at most ${formatDuration(MAX_DURATION_MS)}, not ${quote(value)}`;
+      if (ms > maxMs) return `must be at most ${formatDuration(maxMs)}, not ${quote(value)}`;
       return null;
     },
     mustBe('a duration', (input) => durationHint(typeof input === 'number' ? String(input) : '')),

@@ -164,6 +164,7 @@ export const jobSchema = fields({
   endAt: moment.exactOptional(),
   only: days.exactOptional(),
   exclude: days.exactOptional(),
+  jitter: duration(0, limits.MAX_JITTER_MS).exactOptional(),
   command,
   env: env.exactOptional(),
   cwd: text('a string', absolutePath).exactOptional(),

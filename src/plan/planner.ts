@@ -42,10 +42,11 @@ import { inParallel } from '../parallel.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, DamagedFiring, FiringEntry, ViewChanges } from '../view/cluster-view.js';
 import type { CursorRecord } from '../view/cursor-record.js';
-import { encodeFiring, plannedFiring } from '../view/firing-record.js';
+import { encodeFiring, plannedFiring, startTime } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
 import { readCoverage } from './coverage.js';
 import { Heap } from '../heap.js';
+import { jitteredStart } from './jitter.js';
 import {
   CursorChangedError,
   LeaderWriter,
@@ -61,7 +62,7 @@ export interface PlannerOptions {
   /** How far ahead firings are planned; longer than lease TTL + takeover. */
   readonly horizonMs: number;
   readonly strideMs: number;
-  /** A firing that nobody started this long after its due time goes through the job's misfire policy. */
+  /** A firing that nobody started this long after the time at which it may start goes through the job's misfire policy. */
   readonly misfireAfterMs: number;
 }
 
@@ -216,7 +217,8 @@ export class Planner {
   /** Somebody wrote over a firing, or put something where one is to be planned: its due time is planned again. */
   #mend({ id }: DamagedFiring): void {
     const schedule = this.#context.view.jobs.get(id.job)?.schedule;
-    const isRecent = id.dueMs > this.#context.clock.now() - REPLAN_AFTER_DAMAGE_MS;
+    const latestStartMs = id.dueMs + (this.#context.view.jobs.get(id.job)?.job?.jitterMs ?? 0);
+    const isRecent = latestStartMs > this.#context.clock.now() - REPLAN_AFTER_DAMAGE_MS;
     if (id.suffix !== null || !schedule || !isRecent || id.dueMs > lastDueWithin(this.#position, id.job))
       return;
     if (schedule.next(id.dueMs - 1) === id.dueMs) this.#addDirty(id.job, id.dueMs - 1, this.#basis.revision);
@@ -434,16 +436,19 @@ export class Planner {
     voided: readonly FiringEntry[],
   ): Promise<CommitResult> {
     const { keys } = this.#context;
+    const entry = this.#context.view.jobs.get(job);
     const replaced = new Map(voided.map((firing) => [firing.runId, firing]));
     const parts: Write[] = [];
     for (const { dueMs, misfire } of dues) {
       const id = { job, dueMs, suffix: null };
       const key = keys.firing(id);
+      // What the misfire policy chose to run late is late enough.
+      const startMs = misfire ? null : startOf(entry, dueMs);
       const old = replaced.get(formatRunId(id)) ?? this.#context.view.damagedFirings.get(formatRunId(id));
       replaced.delete(formatRunId(id));
       parts.push({
         compare: [old ? modifiedAt(key, old.modRevision) : absent(key), absent(keys.run(id))],
-        operations: [put(key, encodeFiring(plannedFiring(fingerprint ?? '', misfire)))],
+        operations: [put(key, encodeFiring(plannedFiring(fingerprint ?? '', misfire, startMs)))],
       });
     }
     for (const firing of replaced.values()) {
@@ -515,7 +520,7 @@ export class Planner {
     const firings = [...(view.firingsByJob.get(name)?.values() ?? [])].filter(
       (one) => one.id.suffix === null,
     );
-    let overdue = firings.filter((one) => isUnstarted(one) && one.id.dueMs <= throughMs);
+    let overdue = firings.filter((one) => isUnstarted(one) && startTime(one) <= throughMs);
     if (afterConflict) {
       // Somebody put a firing where a record stands: the due time is accounted for, and the firing stands in the way.
       const dues = overdue.map((one) => one.id.dueMs);
@@ -624,7 +629,7 @@ export class Planner {
       puts.push(
         put(
           this.#context.keys.firing({ job: top.job, dueMs: top.dueMs, suffix: null }),
-          encodeFiring(plannedFiring(entry.plannedFingerprint ?? '')),
+          encodeFiring(plannedFiring(entry.plannedFingerprint ?? '', false, startOf(entry, top.dueMs))),
         ),
       );
       this.#advance({ due: top.dueMs, job: top.job });
@@ -781,13 +786,18 @@ interface GuardedPut {
   readonly misfire: boolean;
 }
 
+/** When a firing of the job is to start, where that is not its due time. */
+function startOf(entry: JobEntry | undefined, dueMs: number): number | null {
+  return entry?.job && entry.schedule ? jitteredStart(entry.job, entry.schedule, dueMs) : null;
+}
+
 /** Nobody has claimed it, and nobody ever did. */
 function isUnstarted(firing: FiringEntry): boolean {
   return firing.value.origin === 'schedule' && firing.value.attempt === 0 && firing.value.node === null;
 }
 
 function isOverdue(firing: FiringEntry, throughMs: number): boolean {
-  return firing.id.dueMs <= throughMs && isUnstarted(firing) && !firing.value.misfire;
+  return startTime(firing) <= throughMs && isUnstarted(firing) && !firing.value.misfire;
 }
 
 /** The job's schedule does not ask for this firing (any more), and it never started. */

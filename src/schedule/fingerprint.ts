@@ -16,12 +16,14 @@ import type { ScheduleOptions } from './parse-schedule.js';
 export function scheduleFingerprint(
   expression: string | readonly string[],
   timeZone: string,
-  options: ScheduleOptions = {},
+  options: ScheduleOptions & { readonly jitterMs?: number } = {},
 ): string {
   const expressions = typeof expression === 'string' ? [expression] : expression;
   const parts = new Set(expressions.map((one) => normalise(one, timeZone, options.job)));
+  // No matter of due times, but of what is planned for them.
+  const jitter = options.jitterMs ? [`jitter ${options.jitterMs}`] : [];
   return createHash('sha256')
-    .update([...[...parts].sort(), ...filterLines(options, timeZone)].join('\n'))
+    .update([...[...parts].sort(), ...filterLines(options, timeZone), ...jitter].join('\n'))
     .digest('hex')
     .slice(0, 12);
 }

@@ -10,6 +10,7 @@
  */
 import { z } from 'zod';
 import { decodeRecord, isoTime, type Decoded } from '../etcd/record.js';
+import type { FiringId } from '../etcd/keys.js';
 import type { KeyValue } from '../etcd/store.js';
 
 /** Counts go on from what stands there: what could not be counted on from was not written by a worker. */
@@ -24,7 +25,7 @@ export const firingRecordSchema = z.object({
   attempt: z.number().int().nonnegative().max(MAX_COUNT),
   /** How many of them were lost with their worker. */
   crashes: z.number().int().nonnegative().max(MAX_COUNT).default(0),
-  /** Not to be started before this time: the due time, or when the next attempt may start. */
+  /** Not to be started before this time: when the job's jitter or the delay of a retry ends. Null: the due time. */
   notBefore: isoTime.nullable().default(null),
   /** The node that claimed it, and the concurrency slot that it holds, while it is in flight. */
   node: z.string().nullable().default(null),
@@ -38,18 +39,27 @@ export const firingRecordSchema = z.object({
 export type FiringRecord = z.output<typeof firingRecordSchema>;
 
 /** A firing as the planner puts it: nobody has touched it. */
-export function plannedFiring(fingerprint: string, misfire = false): FiringRecord {
+export function plannedFiring(
+  fingerprint: string,
+  misfire = false,
+  notBefore: number | null = null,
+): FiringRecord {
   return {
     origin: 'schedule',
     fingerprint,
     attempt: 0,
     crashes: 0,
-    notBefore: null,
+    notBefore,
     node: null,
     slot: null,
     misfire,
     requestedBy: null,
   };
+}
+
+/** When an attempt may start, in ms since the epoch: its due time, or the end of its jitter or retry delay. */
+export function startTime({ id, value }: { readonly id: FiringId; readonly value: FiringRecord }): number {
+  return Math.max(id.dueMs, value.notBefore ?? -Infinity);
 }
 
 /** A firing outside the schedule, due now. */

@@ -29,6 +29,7 @@ describe('a good definition', () => {
         endAt: null,
         only: [],
         exclude: [],
+        jitterMs: 0,
         command: 'date',
         env: {},
         cwd: null,
@@ -127,6 +128,9 @@ labels: { build: 1e3 }`;
     };
     expect(fingerprint(`${MINIMAL}paused: true`)).toBe(fingerprint(MINIMAL));
     expect(fingerprint(`${MINIMAL}timezone: Europe/Berlin`)).not.toBe(fingerprint(MINIMAL));
+    expect(fingerprint(`${MINIMAL}jitter: 0s`)).toBe(fingerprint(MINIMAL));
+    expect(fingerprint(`${MINIMAL}jitter: 5s`)).not.toBe(fingerprint(MINIMAL));
+    expect(fingerprint(`${MINIMAL}jitter: 5s`)).not.toBe(fingerprint(`${MINIMAL}jitter: 6s`));
     expect(fingerprint('schedule: ["* * * * *"]\ncommand: date')).toBe(fingerprint(MINIMAL));
     expect(fingerprint('schedule: ["* * * * *", "@daily"]\ncommand: date')).not.toBe(fingerprint(MINIMAL));
   });
@@ -176,6 +180,7 @@ describe('a field with a problem', () => {
       'endAt: 2026-12-24 18:00',
       'x:3:8 endAt: must be a time from 1970 on, not "2026-12-24 18:00" (write it with a T: 2026-12-24T18:00)',
     ],
+    ['jitter: 2d', 'x:3:9 jitter: must be at most 1d, not "2d"'],
     ['endAt: 5', 'x:3:8 endAt: must be a date or a time, not the number 5'],
     [
       'exclude: [sat, sunday]',

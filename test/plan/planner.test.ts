@@ -3,8 +3,10 @@ import { Keys, type FiringId } from '../../src/etcd/keys.js';
 import { Mirror } from '../../src/etcd/mirror.js';
 import { decodeRecord, encodeRecord } from '../../src/etcd/record.js';
 import { prefixRange, singleKey } from '../../src/etcd/store.js';
-import { emptyRecord, encodeRun } from '../../src/history/run-record.js';
+import { decodeRun, emptyRecord, encodeRun } from '../../src/history/run-record.js';
+import { jitteredStart } from '../../src/plan/jitter.js';
 import { Planner } from '../../src/plan/planner.js';
+import { parseSchedule } from '../../src/schedule/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { MemoryEtcd } from '../../src/testing/memory-etcd.js';
@@ -176,6 +178,30 @@ describe('planning ahead', () => {
       events.filter((event) => event.type === 'put' && event.kv.key.startsWith(keys.firings)),
     );
     expect(puts.every((event) => event.type === 'put' && event.kv.version === 1)).toBe(true);
+  });
+
+  it('judges a firing with jitter from its start on, however late that is', async () => {
+    const job = { name: 'a', jitterMs: 55_000 };
+    putJob('a', '* * * * *', { jitter: '55s', misfire: 'skip' });
+    await lead();
+    const schedule = parseSchedule('* * * * *', 'UTC');
+    const starts = [60, 120, 180, 240].map((second) => {
+      const start = jitteredStart(job, schedule, at('a', second).dueMs)!;
+      return { second, overdueMs: start + OPTIONS.misfireAfterMs };
+    });
+    for (let elapsed = 0; elapsed < 310; elapsed += 1) {
+      await clock.advance(1_000);
+      for (const { second, overdueMs } of starts) {
+        const isPlanned = firingSeconds('a').includes(second);
+        if (clock.now() > START_MS + second * 1_000 && clock.now() <= overdueMs) expect(isPlanned).toBe(true);
+        if (clock.now() > overdueMs + 2 * OPTIONS.strideMs) expect(isPlanned).toBe(false);
+      }
+    }
+    const counts = etcd.range(keys.runsOf('a')).kvs.map((kv) => {
+      const record = decodeRun(kv);
+      return record.ok ? record.value.missed?.count : null;
+    });
+    expect(counts).toEqual([1, 1, 1, 1]);
   });
 
   it('never puts a firing without a cursor that stands behind it', async () => {
