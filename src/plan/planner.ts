@@ -55,7 +55,7 @@ import {
   type CommitResult,
   type Write,
 } from './leader-writer.js';
-import { decideMisfires } from './misfire.js';
+import { decideMisfires, type MisfireDecision } from './misfire.js';
 import { before, isBehind, lastDueWithin, nextAfter, type Occurrence, type Position } from './order.js';
 
 export interface PlannerOptions {
@@ -550,7 +550,7 @@ export class Planner {
       'due times were not started in time',
     );
     const reason = `not started within ${this.#context.options.misfireAfterMs} ms of the due time; misfire policy: ${job.misfire.policy}`;
-    const missed = await this.#recordMissed(name, decision.missed, decision.atLeast, waiting, reason);
+    const missed = await this.#recordMissed(name, schedule, decision, waiting, reason);
     if (!missed.committed) return missed;
     const chosen = decision.run.filter((due) => !waiting.get(due)?.value.misfire);
     const overwritten = chosen.flatMap((due) => waiting.get(due) ?? []);
@@ -562,11 +562,15 @@ export class Planner {
     );
   }
 
-  /** One record for a run of due times, in the same transaction that takes away those that were planned. */
+  /**
+   * One record for a run of due times, in the same transaction that takes away those that were planned. It ends where a
+   * due time follows that is none of them: that one may lie in the range of another record. (Only where there are too many
+   * to be counted does a range span what it does not count.)
+   */
   async #recordMissed(
     job: string,
-    dues: readonly number[],
-    atLeast: boolean,
+    schedule: Schedule,
+    { missed: dues, atLeast }: MisfireDecision,
     waiting: ReadonlyMap<number, FiringEntry>,
     reason: string,
   ): Promise<CommitResult> {
@@ -591,6 +595,9 @@ export class Planner {
       deletes = [];
     };
     for (const due of dues) {
+      const isNext = chunk.length === 0 || atLeast || schedule.next(chunk.at(-1)!) === due;
+      if (!isNext) await flush();
+      if (!result.committed) return result;
       chunk.push(due);
       const firing = waiting.get(due);
       if (firing) deletes.push(firing);

@@ -73,15 +73,37 @@ function tooManyAttempts(cluster: MemoryCluster, job: string, definition: Defini
   const wrong: string[] = [];
   const retries = (definition.retries as { attempts: number } | undefined)?.attempts ?? 1;
   const { maxCrashes } = NODE_DEFAULTS;
+  const handBacks = handBacksOf(cluster);
   for (const [runId, record] of cluster.records(job)) {
     const started = cluster.processes.filter((one) => one.runId === runId).length;
     const abandon = definition.recovery === 'abandon';
-    if (started > retries + (abandon ? 0 : maxCrashes)) wrong.push(`${runId} was started ${started} times`);
+    const allowed = retries + (abandon ? 0 : maxCrashes) + (handBacks.get(runId) ?? 0);
+    if (started > allowed) wrong.push(`${runId} was started ${started} times`);
     if (started > record.attempts)
       wrong.push(`${runId} has ${record.attempts} attempts but ${started} starts`);
     if (record.crashes > maxCrashes) wrong.push(`${runId} crashed ${record.crashes} times`);
   }
   return wrong;
+}
+
+/** How often a firing came back without a crash and without a retry: its worker was stopped in order. */
+function handBacksOf({ etcd, keys }: MemoryCluster): Map<string, number> {
+  const counts = new Map<string, number>();
+  const before = new Map<string, FiringRecord>();
+  for (const { events } of etcd.changes) {
+    for (const event of events) {
+      if (event.type !== 'put' || !event.kv.key.startsWith(keys.firings)) continue;
+      const decoded = decodeFiring(event.kv);
+      if (!decoded.ok) continue;
+      const runId = event.kv.key.slice(keys.firings.length);
+      const [old, now] = [before.get(runId), decoded.value];
+      const cameBack = old && old.node !== null && now.node === null;
+      if (cameBack && now.notBefore === null && now.crashes === old.crashes)
+        counts.set(runId, (counts.get(runId) ?? 0) + 1);
+      before.set(runId, now);
+    }
+  }
+  return counts;
 }
 
 /** No two processes of different firings at once. */
