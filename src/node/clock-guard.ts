@@ -9,7 +9,9 @@
  *
  * A clock belongs to a worker, by its name: one that came back under a new node id is still one clock, and so is ours. What
  * is known of a clock outlives both the other's key and our own lives. After a mass expiry of leases the first node that is
- * back would otherwise know nobody, and believe its own clock although it knew better a moment before.
+ * back would otherwise know nobody, and believe its own clock although it knew better a moment before. That holds for clocks
+ * that were heard of regularly. The last word of a worker that died can be seconds old when it arrives: of one that said no
+ * more than that, nothing is kept.
  *
  * Limits: of two nodes that disagree nobody can say which one is right, so it takes three clocks to judge one. The
  * time that messages take adds to the error; `maxClockSkewMs` should be well above it.
@@ -24,6 +26,8 @@ const CLOCKS_TO_JUDGE = 3;
  * follow, and so short that neither monotonic clocks drift apart by much nor workers that are gone outvote the others long.
  */
 const FORGET_AFTER_MS = 60_000;
+/** The same for one that was heard of too seldom for the best of its values to be a good one: three intervals. */
+const FORGET_FEW_AFTER_MS = 15_000;
 
 interface Samples {
   readonly nodeId: string;
@@ -60,6 +64,12 @@ export class ClockGuard {
     this.#samples.set(worker, samples);
   }
 
+  /** The node's key is gone: what it said last may have been late. */
+  gone(nodeId: string): void {
+    for (const [worker, samples] of this.#samples)
+      if (samples.nodeId === nodeId && isFew(samples)) this.#samples.delete(worker);
+  }
+
   /** How many other workers' clocks are known. */
   get known(): number {
     this.#forgetStale();
@@ -84,7 +94,14 @@ export class ClockGuard {
   }
 
   #forgetStale(): void {
-    const staleMs = this.#clock.monotonicMs() - FORGET_AFTER_MS;
-    for (const [worker, { lastAtMs }] of this.#samples) if (lastAtMs < staleMs) this.#samples.delete(worker);
+    const nowMs = this.#clock.monotonicMs();
+    for (const [worker, samples] of this.#samples) {
+      const keptForMs = isFew(samples) ? FORGET_FEW_AFTER_MS : FORGET_AFTER_MS;
+      if (samples.lastAtMs < nowMs - keptForMs) this.#samples.delete(worker);
+    }
   }
+}
+
+function isFew({ offsets }: Samples): boolean {
+  return offsets.length < SAMPLES;
 }

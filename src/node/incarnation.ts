@@ -244,6 +244,7 @@ export class Incarnation {
     for (const [nodeId, before] of changes.workers) {
       if (nodeId === this.nodeId) continue;
       const now = view.workers.get(nodeId);
+      if (now === undefined) clockGuard.gone(nodeId);
       isNews ||= now === undefined || clockGuard.known < CLOCKS_AWAITED;
       // What a listing shows may be as old as the interval.
       if (now !== undefined && now.value.clock !== null && !changes.relisted) {

@@ -62,16 +62,32 @@ describe('the clock guard', () => {
     expect([guard.known, guard.skewMs()]).toEqual([1, null]);
   });
 
-  it('forgets a clock a minute after its last sign', async () => {
+  it('forgets a clock that was heard of regularly a minute after its last sign', async () => {
     const { clock, guard } = guardWith(-5_000, -5_000);
+    const hear = (name: string): void => guard.observe(name, `${name}-1`, clock.now() - 5_000);
+    for (const name of ['n0', 'n1', 'n0', 'n1']) hear(name);
     await clock.advance(40_000);
-    guard.observe('n0', 'n0-1', clock.now() - 5_000);
+    hear('n0');
+    guard.gone('n1-1');
     await clock.advance(20_000);
     expect([guard.known, guard.isRight()]).toEqual([2, false]);
     // Whatever our own wall clock says of it.
     clock.stepWall(-3_600_000);
     await clock.advance(1);
     expect([guard.known, guard.skewMs()]).toEqual([1, null]);
+  });
+
+  it('keeps nothing of the last words of the dead, which may have been under way for long', async () => {
+    const { clock, guard } = guardWith(0, 0, 0);
+    guard.observe('n0', 'n0-2', clock.now() - 9_000);
+    guard.observe('n1', 'n1-2', clock.now() - 9_000);
+    expect(guard.isRight()).toBe(false);
+    guard.gone('n0-1');
+    expect(guard.isRight()).toBe(false);
+    guard.gone('n0-2');
+    expect(guard.known).toBe(2);
+    await clock.advance(15_001);
+    expect([guard.known, guard.isRight()]).toEqual([0, true]);
   });
 });
 
