@@ -3,7 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { simulate } from '../../src/testing/simulation/simulate.js';
 
 /** Behind the first ones those with which bugs were found, some of them before there were all of today's faults. */
-const SEEDS = [...Array.from({ length: 20 }, (_, index) => index + 1), 217, 374, 6410, 11074, 302655, 1000144, 1000833, 2010279, 2020217];
+const SEEDS = [
+  ...Array.from({ length: 20 }, (_, index) => index + 1),
+  217,
+  374,
+  6410,
+  11074,
+  302655,
+  1000144,
+  1000833,
+  2010279,
+  2020217,
+];
 
 describe('the simulation', () => {
   it.each(SEEDS)('keeps all promises (seed %i)', async (seed) => {
