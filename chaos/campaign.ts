@@ -115,6 +115,7 @@ export async function runCampaign(options: CampaignOptions): Promise<ChaosReport
       records: await readRecords(),
       firings: (await list(prefixRange(keys.firings))).map(({ key }) => key.slice(keys.firings.length)),
       ...{ forsaken: fleet.forsaken, withMovedClock: fleet.withMovedClock, killedAtMs: fleet.killedAtMs },
+      robbedAtMs: fleet.robbedAtMs,
     };
     const due = Object.keys(CHAOS_JOBS).reduce((sum, job) => sum + dueTimes(seen, job).length, 0);
     const violations = [...checkStarts(seen), ...checkAccounting(seen)];

@@ -97,6 +97,10 @@ export class Fleet {
     return new Map(this.#all.flatMap(({ killedAtMs }) => [...killedAtMs]));
   }
 
+  get robbedAtMs(): Map<number, number> {
+    return new Map(this.#all.flatMap((machine) => [...machine.robbedAtMs()]));
+  }
+
   get refusedStarts(): number {
     return this.#all.reduce((sum, { refusedStarts }) => sum + refusedStarts, 0);
   }

@@ -7,6 +7,7 @@
  * A worker that ends without having been told to is a problem that the run reports; but one that is started while etcd does
  * not answer says so and ends with 3, and is started again, like by any supervisor.
  */
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CATALOGUE, messageOf } from '../src/errors.js';
 import { isAlive, spawnWorker, watchdogOf, type WorkerProcess } from '../test/support/worker-process.js';
@@ -29,6 +30,7 @@ const WORKER_ARGS = ['--drain-grace', '4s', '--kill-grace', '2s', '--log-level',
 const UNAVAILABLE = ERROR_CATALOGUE.ETCRON_ETCD_UNREACHABLE.exitCode;
 /** The worker's own log line. */
 const READY = '"msg":"worker is ready"';
+const ROBBED = '"code":"ETCRON_LEASE_LOST","wasTrusted":true';
 const RESTART_AFTER_MS = 1_000;
 /** An orderly stop waits for commands, then ends them. */
 const STOP_WITHIN_MS = 60_000;
@@ -51,6 +53,7 @@ export class Machine {
   #worker: WorkerProcess | null = null;
   #restart: NodeJS.Timeout | undefined;
   readonly #stopped: number[] = [];
+  readonly #logs = new Map<number, string>();
 
   constructor(setup: MachineSetup) {
     this.#setup = setup;
@@ -75,6 +78,7 @@ export class Machine {
     });
     this.#worker = worker;
     this.pids.push(worker.pid);
+    this.#logs.set(worker.pid, worker.logFile);
     void worker.exited.then(({ code, signal }) => {
       if (this.#worker !== worker) return;
       this.#worker = null;
@@ -145,6 +149,19 @@ export class Machine {
 
   healLinks(): void {
     for (const link of this.links) link.heal();
+  }
+
+  /** When workers heard that etcd had ended a lease which it had renewed: by process id, the last time. */
+  robbedAtMs(): Map<number, number> {
+    const found = new Map<number, number>();
+    for (const [pid, file] of this.#logs) {
+      const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+      for (const line of lines.filter((one) => one.includes(ROBBED))) {
+        const { time } = JSON.parse(line) as { time: string };
+        found.set(pid, Date.parse(time));
+      }
+    }
+    return found;
   }
 
   /** Whatever happened: nothing of it is left. */

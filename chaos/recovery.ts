@@ -1,6 +1,6 @@
 /** How long it took until what a fault had stopped went on, by the commands' own evidence. */
 import { median, percentile } from '../bench/statistics.js';
-import { isExcused } from './checks/starts.js';
+import { isExcused, isRobbed } from './checks/starts.js';
 import type { Observations } from './checks/observations.js';
 import type { ObservedAttempt } from './evidence.js';
 
@@ -17,6 +17,8 @@ export interface Figures {
   readonly repeats: number;
   /** Overlaps where a worker had gone together with its watchdog. */
   readonly excusedOverlaps: number;
+  /** Overlaps after etcd had ended a lease before its time. */
+  readonly robbedOverlaps: number;
   /** Start of the first attempt − due time, ms. */
   readonly medianLatenessMs: number;
   readonly p99LatenessMs: number;
@@ -50,8 +52,13 @@ export function measure(seen: Observations, dueTimes: number): Figures {
   const excusedOverlaps = attempts
     .flatMap(({ beside }) => beside)
     .filter((other) => isExcused(seen, other)).length;
+  const robbedOverlaps = attempts.reduce(
+    (sum, one) =>
+      sum + one.beside.filter((other) => !isExcused(seen, other) && isRobbed(seen, one, other)).length,
+    0,
+  );
   return {
-    ...{ dueTimes, attempts: attempts.length, repeats, excusedOverlaps, longestSilenceMs },
+    ...{ dueTimes, attempts: attempts.length, repeats, excusedOverlaps, robbedOverlaps, longestSilenceMs },
     recoveries: recoveries.length,
     medianRecoveryMs: median(recoveries),
     worstRecoveryMs: percentile(recoveries, 1),

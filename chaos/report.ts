@@ -40,6 +40,7 @@ export function renderReport(report: ChaosReport): string {
   section('what the faults cost');
   table.push(
     ['  overlaps after worker and watchdog were hit together', figures.excusedOverlaps],
+    ['  overlaps after etcd ended a lease before its time', figures.robbedOverlaps],
     ['  commands that had ended, and were started again', figures.repeats],
     ['  start elsewhere after SIGKILL of a worker, times', figures.recoveries],
     ['    median', ms(figures.medianRecoveryMs)],

@@ -18,6 +18,8 @@ export interface Observations {
   readonly forsaken: ReadonlySet<number>;
   /** Workers whose clocks were moved. */
   readonly withMovedClock: ReadonlySet<number>;
+  /** When a worker heard that etcd had ended its lease before its time, by process id. */
+  readonly robbedAtMs: ReadonlyMap<number, number>;
   /** When a worker was killed, by process id. */
   readonly killedAtMs: ReadonlyMap<number, number>;
 }

@@ -226,8 +226,15 @@ export class Session {
     }
   }
 
+  /** Another call with the lease was refused because there is none: sooner than the next keepalive would tell. */
+  reportGone(): void {
+    this.endByServer();
+  }
+
   private endByServer(): void {
     if (this.state !== 'open') return;
+    // Then etcd took it away early, or somebody revoked it by hand.
+    const wasTrusted = this.isTrusted();
     this.state = 'ended';
     this.stopWorking();
     const reason = new EtcronError(
@@ -237,7 +244,7 @@ export class Session {
         details: { leaseId: this.leaseId },
       },
     );
-    this.options.log.warn({ leaseId: this.leaseId, code: reason.code }, reason.message);
+    this.options.log.warn({ leaseId: this.leaseId, code: reason.code, wasTrusted }, reason.message);
     if (this.reportedTrust) {
       this.reportedTrust = false;
       this.tell(this.lostListeners);

@@ -15,6 +15,7 @@ import type { Keys } from '../etcd/keys.js';
 import { encodeRecord } from '../etcd/record.js';
 import { Session } from '../etcd/session.js';
 import type { Store } from '../etcd/store.js';
+import { StoreError } from '../etcd/store-error.js';
 import { put } from '../etcd/txn.js';
 import { TxnBatcher } from '../etcd/txn-batcher.js';
 import { Leadership } from '../plan/leadership.js';
@@ -310,16 +311,17 @@ export class Incarnation {
 
   #onView(changes: ViewChanges): void {
     if (changes.leader) this.#election.poke();
-    // Somebody deleted our key by hand, while our lease and our locks stand.
+    // Somebody deleted our key by hand, while our lease and our locks stand; or they are gone before their time.
     if (
       changes.workers.has(this.nodeId) &&
       !this.#context.view.workers.has(this.nodeId) &&
       this.#session.isTrusted()
     ) {
       this.#log.warn('our worker key was removed or broken; putting it back');
-      void this.#register().catch((error: unknown) =>
-        this.#log.warn({ err: messageOf(error) }, 'could not register'),
-      );
+      void this.#register().catch((error: unknown) => {
+        this.#log.warn({ err: messageOf(error) }, 'could not register');
+        if (error instanceof StoreError && error.code === 'ETCRON_LEASE_LOST') this.#session.reportGone();
+      });
     }
   }
 

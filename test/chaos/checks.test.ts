@@ -48,6 +48,7 @@ function observe(text: string, fields: Partial<Observations> = {}): Observations
     throughMs: DUE_MS,
     forsaken: new Set(),
     withMovedClock: new Set(),
+    robbedAtMs: new Map(),
     killedAtMs: new Map(),
     ...fields,
   };
@@ -96,6 +97,10 @@ describe('the checks of a chaos run', () => {
       'overlap: attempt 2 ran beside ',
     ]);
     expect(brokenIn({ ...seen, forsaken: new Set([100]) })).toEqual([]);
+    // Or etcd took the lease away.
+    expect(brokenIn({ ...seen, robbedAtMs: new Map([[100, DUE_MS + 6_000]]) })).toEqual([]);
+    expect(brokenIn({ ...seen, robbedAtMs: new Map([[100, DUE_MS + 60_000]]) })).toHaveLength(2);
+    expect(brokenIn({ ...seen, robbedAtMs: new Map([[200, DUE_MS]]) })).toHaveLength(2);
   });
 
   it('see a second start of an abandon job that had not failed', () => {

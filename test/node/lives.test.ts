@@ -55,4 +55,16 @@ describe('a node', () => {
     expect([cluster.clock.pendingTimers, cluster.etcd.leaseIds()]).toEqual([0, []]);
     expect(cluster.violations()).toEqual([]);
   });
+
+  it('whose lease is taken away before its time ends its commands at once, not with the next renewal', async () => {
+    const cluster = new MemoryCluster();
+    await cluster.addNodes('a');
+    await cluster.putJob('long', { schedule: '*/10 * * * * *', command: 'run 60000' });
+    while (cluster.processes.length === 0) await cluster.clock.advance(100);
+    const revokedAtMs = cluster.clock.now();
+    cluster.etcd.leaseRevoke(cluster.etcd.leaseIds()[0]!);
+    await cluster.clock.advance(100);
+    expect(cluster.processes[0]!.endedAtMs ?? Infinity).toBeLessThanOrEqual(revokedAtMs + 100);
+    await cluster.stop();
+  });
 });
