@@ -61,3 +61,5 @@ try {
     process.exitCode = 1;
   }
 }
+// Everything was stopped; a connection that a fault left half open must not keep a run that is over.
+process.exit();
