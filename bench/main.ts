@@ -6,14 +6,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { collect, integerFlag } from '../src/cli/parse-flags.js';
-import { EtcronError, messageOf } from '../src/errors.js';
 import { startEmbeddedEtcd } from '../src/etcd/embedded/embedded-etcd.js';
 import { findEtcd, type EtcdBinary } from '../src/etcd/embedded/find-etcd.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 import { BareSpawners } from './bare-spawners.js';
 import { describeMachine, type Machine } from './machine.js';
+import { reportFailure } from './report-failure.js';
 import { renderCosts, renderReport, summarize, type ScenarioRuns } from './report.js';
 import type { Figures, Scenario } from './scenario.js';
 import { drainBurst } from './scenarios/drain-burst.js';
@@ -70,12 +70,7 @@ try {
   program.parse();
   process.exitCode = await bench(program.opts<BenchOptions>());
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
-    say(`error: ${messageOf(error)}`);
-    if (error instanceof EtcronError && error.hint !== undefined) say(error.hint);
-    process.exitCode = 1;
-  }
+  process.exitCode = reportFailure(error);
 }
 
 function scenarioFlag(text: string, before?: readonly string[]): string[] {

@@ -2,7 +2,7 @@
 import type { Random } from '../src/random.js';
 import type { EtcdMember } from '../test/support/etcd.js';
 import type { ChaosEtcd } from './etcd-cluster.js';
-import type { Fault, FaultKind } from './nemesis.js';
+import { between, type Fault, type FaultKind } from './nemesis.js';
 
 interface Plan extends Omit<Fault, 'text'> {
   readonly detail?: string;
@@ -101,8 +101,4 @@ export function etcdFaults(etcd: ChaosEtcd): FaultKind[] {
       end: all((member) => member.resume()),
     })),
   ];
-}
-
-function between(random: Random, fromMs: number, toMs: number): number {
-  return fromMs + random.int(toMs - fromMs);
 }

@@ -1,7 +1,7 @@
 /** What can happen to one worker: its process, its watchdog, its connections, its clock. */
 import type { Random } from '../src/random.js';
 import type { Machine } from './machine.js';
-import type { Fault, FaultKind } from './nemesis.js';
+import { between, type Fault, type FaultKind } from './nemesis.js';
 
 const MINUTE_MS = 60_000;
 /** How far a clock goes wrong, either way. */
@@ -9,11 +9,6 @@ const WRONG_BY_MS = 5 * MINUTE_MS;
 const JUMP_EVERY_MS = 1_500;
 /** Longer than a lease and shorter. */
 const FREEZES_MS = [800, 3_000, 7_000, 14_000, 22_000] as const;
-
-/** Between two times. */
-function between(random: Random, fromMs: number, toMs: number): number {
-  return fromMs + random.int(toMs - fromMs);
-}
 
 type Plan = (machine: Machine, random: Random) => Omit<Fault, 'text'> & { readonly detail?: string };
 

@@ -4,9 +4,9 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
+import { reportFailure } from '../bench/report-failure.js';
 import { integerFlag } from '../src/cli/parse-flags.js';
-import { EtcronError, messageOf } from '../src/errors.js';
 import { runCampaign } from './campaign.js';
 import { renderReport } from './report.js';
 
@@ -54,12 +54,7 @@ try {
   console.log(isWell ? 'Every promise was kept.' : 'Promises were broken, or the run went wrong.');
   process.exitCode = isWell ? 0 : 1;
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
-    say(`error: ${messageOf(error)}`);
-    if (error instanceof EtcronError && error.hint !== undefined) say(error.hint);
-    process.exitCode = 1;
-  }
+  process.exitCode = reportFailure(error);
 }
 // Everything was stopped; a connection that a fault left half open must not keep a run that is over.
 process.exit();

@@ -134,3 +134,8 @@ export class Nemesis {
     }
   }
 }
+
+/** How long a fault lasts: drawn between two times, ms. */
+export function between(random: Random, fromMs: number, toMs: number): number {
+  return fromMs + random.int(toMs - fromMs);
+}

@@ -216,8 +216,8 @@ export class Planner {
 
   /** Somebody wrote over a firing, or put something where one is to be planned: its due time is planned again. */
   #mend({ id }: DamagedFiring): void {
-    const schedule = this.#context.view.jobs.get(id.job)?.schedule;
-    const latestStartMs = id.dueMs + (this.#context.view.jobs.get(id.job)?.job?.jitterMs ?? 0);
+    const { schedule, job } = this.#context.view.jobs.get(id.job) ?? {};
+    const latestStartMs = id.dueMs + (job?.jitterMs ?? 0);
     const isRecent = latestStartMs > this.#context.clock.now() - REPLAN_AFTER_DAMAGE_MS;
     if (id.suffix !== null || !schedule || !isRecent || id.dueMs > lastDueWithin(this.#position, id.job))
       return;

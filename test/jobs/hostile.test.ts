@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { formatProblem, parseJobsFile, parseJobValue, serializeDefinition } from '../../src/jobs/index.js';
+import { ALIAS_BOMB } from '../support/hostile-values.js';
 
 const JOB = 'schedule: "@daily"\ncommand: x\n';
 
@@ -14,15 +15,6 @@ function firstProblem(text: string | Uint8Array): string {
   for (const problem of problems) expect(problem.message).not.toMatch(/undefined|\[object|TypeError/);
   return parsed.ok ? '' : formatProblem(parsed.problems[0]!);
 }
-
-/** Nine levels, each nine times the one below: a billion strings, if anybody were to count them out. */
-const ALIAS_BOMB = Array.from({ length: 10 }, (_, level) =>
-  level === 0
-    ? 'a0: &a0 lol'
-    : `a${level}: &a${level} [${Array(9)
-        .fill(`*a${level - 1}`)
-        .join(', ')}]`,
-).join('\n');
 
 describe('hostile definitions', () => {
   it.each([

@@ -18,8 +18,8 @@ const ESC = '\u001b[2J\u001b]0;owned\u0007\u009b31m';
 const deep = (open: string, close: string, levels: number): string =>
   open.repeat(levels) + close.repeat(levels);
 
-/** Nine levels, each nine times the one below. */
-const BOMB = Array.from({ length: 10 }, (_, level) =>
+/** Nine levels, each nine times the one below: a billion strings, if anybody were to count them out. */
+export const ALIAS_BOMB = Array.from({ length: 10 }, (_, level) =>
   level === 0
     ? 'a0: &a0 lol'
     : `a${level}: &a${level} [${Array(9)
@@ -98,7 +98,7 @@ const NONSENSE: readonly (string | Buffer)[] = [
   Buffer.from([0x1f, 0x8b, 0x08, 0x00]),
   Buffer.from([0xef, 0xbb, 0xbf, 0xff]),
   ...[
-    BOMB,
+    ALIAS_BOMB,
     deep('[', ']', 100_000),
     deep('{"a":', '}', 100_000),
     '['.repeat(100_000),
