@@ -9,7 +9,8 @@
  *     unclaimed        tried at its time. Overdue ones that were never started are the leader's (misfire policy),
  *                      unless it chose them to run.
  *     in flight        somebody's; nothing to do until it changes.
- *     orphaned         its node's `workers/` key is gone, and with the same lease its lock: `rerun` is raced for again,
+ *     orphaned         its node's `workers/` key is gone, and with the same lease its lock: `rerun` is raced for again
+ *                      (not before its time: a claim made with a clock far ahead would hold the job's slot until then),
  *                      `abandon` and what has crashed too often end `lost`.
  *     waiting, slots   its job runs as often as it may. Overlap is judged once per firing, when its first attempt is due
  *                      (a run that ends in the last half second is no overlap): then it is `skipped`. What was promised
@@ -215,7 +216,6 @@ export class Claimer implements Service {
     const delayMs = rank * options.staggerMs;
     if (firing.value.node === nodeId) return nowMs + STRAY_CHECK_MS;
     if (!this.#isRaceable(firing)) return null;
-    if (firing.value.node !== null) return nowMs + delayMs;
     return Math.max(startTime(firing) - options.claimLeadMs, nowMs) + delayMs;
   }
 

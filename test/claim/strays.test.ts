@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryCluster } from '../support/memory-cluster.js';
 import { refused } from '../../src/testing/refusals.js';
-import { decodeFiring } from '../../src/view/firing-record.js';
+import { decodeFiring, manualFiring } from '../../src/view/firing-record.js';
 
 let cluster: MemoryCluster;
 
@@ -89,6 +89,21 @@ describe('a claim that is given back', () => {
     const kv = cluster.etcd.get(cluster.keys.firings + cluster.firings('job')[0]!)!;
     expect(decodeFiring(kv)).toMatchObject({ ok: true, value: { attempt: 2, crashes: 1 } });
     await cluster.clock.advance(90_000);
+    await cluster.stop();
+  });
+});
+
+describe('an orphan whose time is still to come', () => {
+  it('waits for it without the slot of its job', async () => {
+    cluster = new MemoryCluster();
+    await cluster.addNodes('a', 'b');
+    await cluster.putJob('job', { schedule: '30 0 12 * * *', command: 'run 1000', overlap: 'skip' });
+    // As a worker leaves it whose clock was ahead when it planned and claimed.
+    const firing = { ...manualFiring(null), attempt: 1, node: 'gone-1', slot: 0 };
+    const dueMs = Date.UTC(2026, 0, 1, 12, 1);
+    await cluster.putKey(cluster.keys.firing({ job: 'job', dueMs, suffix: null }), JSON.stringify(firing));
+    await cluster.clock.advance(120_000);
+    expect(cluster.processes.map((one) => one.startedAtMs)).toEqual([dueMs - 30_000, dueMs]);
     await cluster.stop();
   });
 });

@@ -14,6 +14,7 @@ const SEEDS = [
   1000833,
   2010279,
   2020217,
+  3029669,
 ];
 
 describe('the simulation', () => {
