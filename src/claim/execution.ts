@@ -104,9 +104,9 @@ export class Execution {
     this.#startAtMs = Math.max(claim.id.dueMs, claim.firing.notBefore ?? -Infinity);
     this.#prepared = context.prepareCommand(
       {
-        command: job.command,
-        env: job.env,
-        cwd: job.cwd,
+        command: job.task.kind === 'command' ? job.task.command : [],
+        env: job.task.kind === 'command' ? job.task.env : {},
+        cwd: job.task.kind === 'command' ? job.task.cwd : null,
         timeoutMs: job.timeoutMs,
         killGraceMs: context.killGraceMs,
         identity: {

@@ -88,7 +88,7 @@ function leaves(definition: JobDefinition | null): Map<string, unknown> {
   const found = new Map<string, unknown>();
   if (definition === null) return found;
   for (const [name, value] of Object.entries(canonicalDefinition(definition))) {
-    if (typeof value !== 'object' || Array.isArray(value)) found.set(name, value);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) found.set(name, value);
     else for (const [key, part] of Object.entries(value)) found.set(`${name}.${key}`, part);
   }
   return found;

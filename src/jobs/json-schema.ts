@@ -3,7 +3,7 @@
  * etcron accepts; what only a program can judge (whether a schedule is one, whether a zone exists) `etcron validate` finds.
  */
 import { z } from 'zod';
-import { MAX_ENV_NAMES, MAX_LABEL_LENGTH, MAX_LABELS } from './limits.js';
+import { MAX_ENV_NAMES, MAX_LABEL_LENGTH, MAX_LABELS, MAX_SECRETS } from './limits.js';
 import { isTextPath } from './parse-job.js';
 import { FIELD_NAMES, jobDefaultsSchema } from './schema.js';
 
@@ -20,14 +20,18 @@ const NAMES_OF: Readonly<Record<string, JsonSchema>> = {
     maxProperties: MAX_ENV_NAMES,
     propertyNames: { pattern: '^(?!ETCRON_)[A-Za-z_][A-Za-z0-9_]*$' },
   },
+  secrets: {
+    maxProperties: MAX_SECRETS,
+    propertyNames: { pattern: '^(?!ETCRON_)[A-Za-z_][A-Za-z0-9_]*$' },
+  },
   labels: {
     maxProperties: MAX_LABELS,
     propertyNames: { pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]*$', maxLength: MAX_LABEL_LENGTH },
   },
 };
 
-/** Without these no job can be; a file may say them once under `defaults:`. */
-const REQUIRED = ['schedule', 'command'];
+/** Without one of each group no job can be; a file may say it once under `defaults:`. */
+const REQUIRED = [['schedule'], ['command', 'http', 'handler']];
 
 /**
  * `meanings`: by the path of a field (`retries.delay`), what an editor shows about it, in Markdown. A field without one
@@ -74,12 +78,13 @@ export function meaningsOf(reference: string): Map<string, string> {
   );
 }
 
-function requiredUnlessDefault(field: string): JsonSchema {
+function requiredUnlessDefault(group: readonly string[]): JsonSchema {
+  const anyOf = group.map((field) => ({ required: [field] }));
   const isDefault = {
     required: ['defaults'],
-    properties: { defaults: { type: 'object', required: [field] } },
+    properties: { defaults: { type: 'object', anyOf } },
   };
-  const inEachJob = { type: 'object', required: [field] };
+  const inEachJob = { type: 'object', anyOf };
   return { if: { not: isDefault }, then: { properties: { jobs: { additionalProperties: inEachJob } } } };
 }
 
@@ -90,6 +95,7 @@ function describe(fields: JsonSchema, meanings: ReadonlyMap<string, string>): vo
     const map = [field, ...((field.anyOf ?? []) as JsonSchema[])].find(({ properties }) => properties);
     for (const inner of known) addMeaning(map!.properties!, inner, `${name}.${inner}`, meanings);
     if (isTextPath([name])) acceptScalars(field);
+    for (const inner of known) if (isTextPath([name, inner])) acceptScalars(map!.properties![inner]!);
     Object.assign(field, NAMES_OF[name]);
     addMeaning(fields.properties!, name, name, meanings);
   }
@@ -105,7 +111,8 @@ function addMeaning(
   const description = meanings.get(path);
   if (description === undefined) throw new Error(`the field ${path} has no meaning`);
   const anyOf = [properties[name], { type: 'null' }];
-  properties[name] = REQUIRED.includes(path) ? { description, ...properties[name] } : { description, anyOf };
+  const isRequired = REQUIRED.some((group) => group.includes(path));
+  properties[name] = isRequired ? { description, ...properties[name] } : { description, anyOf };
 }
 
 /** Where a number or a boolean counts as the text that was written. */

@@ -29,6 +29,18 @@ export const MAX_SCHEDULES = 16;
 /** Items of `only` and of `exclude`. */
 export const MAX_DAY_ITEMS = 100;
 export const MAX_JITTER_MS = 86_400_000;
+export const MAX_RUNS = 1_000_000;
+export const MAX_WEIGHT = 100_000;
+/** Runs of one job at once, where they are bounded at all: each has a key of its own. */
+export const MAX_CONCURRENT = 1_000;
+/** Due times of one job that wait for an earlier run to end. */
+export const MAX_QUEUE = 10_000;
+/** Limits that one job is under: a claim compares each. */
+export const MAX_LIMITS = 8;
+export const MAX_EXIT_CODES = 256;
+export const MAX_SECRETS = 64;
+export const MAX_HEADERS = 64;
+export const MAX_STATUSES = 64;
 export const MAX_PATH_LENGTH = 4_096;
 export const MAX_ATTEMPTS = 100;
 export const MAX_MISFIRE_LIMIT = 10_000;

@@ -21,13 +21,24 @@ export type JobParse =
 const TEXT_FIELDS: ReadonlySet<PathSegment | undefined> = new Set([
   'command',
   'env',
+  'target',
+  'user',
+  'group',
+  'umask',
+  'stdin',
   'description',
   'labels',
 ]);
 
+const TEXT_FIELDS_OF_HTTP: ReadonlySet<PathSegment | undefined> = new Set([
+  'headers',
+  'body',
+  'expectStatus',
+]);
+
 /** Whether numbers and booleans at this path of a definition are taken as text. */
 export function isTextPath(path: readonly PathSegment[]): boolean {
-  return TEXT_FIELDS.has(path[0]);
+  return TEXT_FIELDS.has(path[0]) || (path[0] === 'http' && TEXT_FIELDS_OF_HTTP.has(path[1]));
 }
 
 /**

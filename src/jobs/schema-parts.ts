@@ -74,19 +74,32 @@ export function textMap(
   checkName: (name: string) => string | null,
   checkValue: (value: string) => string | null,
 ) {
+  return mapOf(checkName, text('a string', checkValue), maxEntries, 'a map of names to strings');
+}
+
+/** A map from names to what `value` says. */
+export function mapOf<Value extends z.ZodType>(
+  checkName: (name: string) => string | null,
+  value: Value,
+  maxEntries: number,
+  what: string,
+) {
   return z
-    .record(text('a name', checkName), text('a string', checkValue), {
-      error: mustBe('a map of names to strings'),
-    })
-    .superRefine((value, context) => {
-      const count = Object.keys(value).length;
-      if (count > maxEntries) {
-        context.addIssue({
-          code: 'custom',
-          message: `has ${count} entries, at most ${maxEntries} are allowed`,
-        });
-      }
-    });
+    .record(text('a name', checkName), value, { error: mustBe(what) })
+    .superRefine((map, context) => tooMany(Object.keys(map).length, maxEntries, 'entries', context));
+}
+
+/** A list that is not empty. */
+export function listOf<Item extends z.ZodType>(item: Item, maxItems: number, what: string) {
+  return z.array(item, { error: mustBe(what) }).superRefine((list, context) => {
+    if (list.length === 0) context.addIssue({ code: 'custom', message: 'must not be empty' });
+    tooMany(list.length, maxItems, 'items', context);
+  });
+}
+
+function tooMany(count: number, max: number, what: string, context: z.RefinementCtx): void {
+  if (count <= max) return;
+  context.addIssue({ code: 'custom', message: `has ${count} ${what}, at most ${max} are allowed` });
 }
 
 /** A map with the fields of `shape` and no other. */

@@ -18,10 +18,19 @@ export function canonicalDefinition(definition: JobDefinition): JobDefinition {
   return fields as JobDefinition;
 }
 
-function inOrder(field: string, value: NonNullable<JobDefinition[keyof JobDefinition]>): unknown {
-  if (typeof value !== 'object' || Array.isArray(value)) return value;
-  const names = Object.keys(value);
-  const known = FIELD_NAMES[field as keyof typeof FIELD_NAMES] as readonly string[] | undefined;
-  const order = known === undefined ? names.sort() : known.filter((name) => names.includes(name));
-  return Object.fromEntries(order.map((name) => [name, (value as Record<string, unknown>)[name]]));
+function inOrder(field: string, value: unknown): unknown {
+  return mapNames(
+    value,
+    Object.hasOwn(FIELD_NAMES, field) ? FIELD_NAMES[field as keyof typeof FIELD_NAMES] : null,
+  );
+}
+
+/** Names in the order of `known`, or sorted; those of maps within are sorted. */
+function mapNames(value: unknown, known: readonly string[] | null = null): unknown {
+  if (Array.isArray(value)) return value.map((item) => mapNames(item));
+  if (typeof value !== 'object' || value === null) return value;
+  const map = value as Readonly<Record<string, unknown>>;
+  const names = Object.keys(map);
+  const order = known === null ? names.sort() : known.filter((name) => names.includes(name));
+  return Object.fromEntries(order.map((name) => [name, mapNames(map[name])]));
 }

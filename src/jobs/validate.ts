@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { EtcronError, messageOf } from '../errors.js';
 import { assertTimeZone, parseSchedule, type ScheduleOptions } from '../schedule/index.js';
+import { fieldProblems, taskProblems } from './check-fields.js';
 import { MAX_DEFINITION_BYTES, MAX_SCHEDULE_LENGTH, MAX_SCHEDULES } from './limits.js';
 import { describeValue, quote } from './printable.js';
 import type { LocalProblem, PathSegment } from './problem.js';
@@ -30,6 +31,8 @@ export function validateDefinition(
   const written = withoutNulls(value);
   const parsed = jobSchema.safeParse(written);
   const problems = parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOf(issue, []));
+  problems.push(...taskProblems(written));
+  if (parsed.success) problems.push(...fieldProblems(parsed.data));
   problems.push(...scheduleProblems(name, written));
   if (parsed.success && problems.length === 0) problems.push(...boundsProblems(name, parsed.data));
   if (!parsed.success || problems.length > 0) return { ok: false, problems };

@@ -100,7 +100,7 @@ schedule: x
       'jobs.yaml:4:5 jobs.a.comand: is not a field of a job (did you mean "command"?)',
       'jobs.yaml:7:3 jobs["c d"]: "c d" is not a job name (use letters, digits, ".", "_" and "-", and begin with a letter or a digit)',
       'jobs.yaml:8:3 jobs.d.schedule: is required',
-      'jobs.yaml:8:3 jobs.d.command: is required',
+      'jobs.yaml:8:3 jobs.d.command: is required (or "http", or "handler": what is to be done)',
       'jobs.yaml:9:3 jobs.e: must be a map of fields, not a list',
       'jobs.yaml:10:37 jobs.f.command: begins with "*", which YAML takes for an alias (put the value in quotes: command: "*nowhere")',
       'jobs.yaml:12:1 jbos: is not known here (did you mean "jobs"?)',
@@ -202,7 +202,7 @@ describe('several files', () => {
     expect(loaded.jobs.get('a')?.definition.command).toBe('x');
     expect(loaded.jobs.get('c')?.source).toBe('<stdin>');
     expect(loaded.problems.map((problem) => formatProblem(problem))).toEqual([
-      `${two}:2:3 jobs.b.command: is required`,
+      `${two}:2:3 jobs.b.command: is required (or "http", or "handler": what is to be done)`,
       `${two}:3:3 jobs.a: is defined twice, first at ${one}:2:3 (rename or remove one of the two)`,
       `${none}: cannot be read: there is no such file`,
       `${directory}: cannot be read: it is a directory`,

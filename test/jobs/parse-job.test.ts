@@ -30,13 +30,29 @@ describe('a good definition', () => {
         only: [],
         exclude: [],
         jitterMs: 0,
-        command: 'date',
-        env: {},
-        cwd: null,
+        maxRuns: null,
+        removeAfterMs: null,
+        startDeadlineMs: null,
+        target: { with: {}, without: {} },
+        everywhere: false,
+        weight: 1,
+        task: {
+          kind: 'command',
+          command: 'date',
+          env: {},
+          ...{ cwd: null, user: null, group: null, umask: null, nice: null, stdin: null },
+          successExitCodes: [0],
+        },
+        secrets: {},
         timeoutMs: null,
-        retries: { attempts: 1, delayMs: 10_000, backoff: 'exponential', maxDelayMs: 600_000 },
-        overlap: 'skip',
+        retries: {
+          ...{ attempts: 1, delayMs: 10_000, backoff: 'exponential', maxDelayMs: 600_000, jitterMs: 0 },
+          exitCodes: null,
+          avoidLastWorker: false,
+        },
+        overlap: { policy: 'skip', limit: 100 },
         maxConcurrent: 1,
+        limits: [],
         misfire: { policy: 'once', windowMs: 86_400_000, limit: 100 },
         recovery: 'rerun',
         paused: false,
@@ -56,6 +72,16 @@ timezone: Europe/Berlin
 command: [pg_dump, --file, /tmp/x]
 env: { A: b }
 cwd: /srv
+user: postgres
+group: 70
+umask: 027
+nice: 5
+stdin: yes
+successExitCodes: [0, 3]
+target: { with: { disk: ssd, zone: [a, b] }, without: { spot: '*' } }
+weight: 4
+secrets: { TOKEN: { env: DUMP_TOKEN } }
+limits: [db]
 timeout: 1h30m
 retries: { attempts: 4, delay: 5s, backoff: fixed, maxDelay: 1m }
 overlap: allow
@@ -68,12 +94,20 @@ history: { limit: 5, maxAge: 7d }`,
     );
     expect(parsed.ok && parsed.job).toMatchObject({
       timezone: 'Europe/Berlin',
-      command: ['pg_dump', '--file', '/tmp/x'],
-      env: { A: 'b' },
-      cwd: '/srv',
+      task: {
+        kind: 'command',
+        command: ['pg_dump', '--file', '/tmp/x'],
+        env: { A: 'b' },
+        cwd: '/srv',
+        ...{ user: 'postgres', group: '70', umask: 0o27, nice: 5, stdin: 'yes', successExitCodes: [0, 3] },
+      },
+      target: { with: { disk: ['ssd'], zone: ['a', 'b'] }, without: { spot: ['*'] } },
+      weight: 4,
+      secrets: { TOKEN: { env: 'DUMP_TOKEN' } },
+      limits: ['db'],
       timeoutMs: 5_400_000,
       retries: { attempts: 4, delayMs: 5_000, backoff: 'fixed', maxDelayMs: 60_000 },
-      overlap: 'allow',
+      overlap: { policy: 'allow' },
       maxConcurrent: null,
       misfire: { policy: 'all', windowMs: 7_200_000, limit: 7 },
       recovery: 'abandon',
@@ -167,7 +201,7 @@ describe('a field with a problem', () => {
       'x:3:34 retries.maxDelay: must not be shorter than the delay of 10m',
     ],
     ['retries: { dealy: 5s }', 'x:3:12 retries.dealy: is not a field of retries (did you mean "delay"?)'],
-    ['overlap: alow', 'x:3:10 overlap: must be "allow" or "skip", not "alow" (did you mean "allow"?)'],
+    ['overlap: alow', 'x:3:10 overlap: must be "skip", "allow", "queue" or "replace", not "alow" (did you mean "allow"?)'],
     ['misfire: al', 'x:3:10 misfire: must be "once", "skip" or "all", not "al" (did you mean "all"?)'],
     ['misfire: 3', 'x:3:10 misfire: must be "once", "skip", "all" or a map, not the number 3'],
     ['misfire: { policy: never }', 'x:3:20 misfire.policy: must be "once", "skip" or "all", not "never"'],
@@ -266,7 +300,7 @@ describe('a field with a problem', () => {
   it('is reported beside all others, in the order of the text', () => {
     const text = 'schedule: "61 * * * *"\ntimezone: Nowhere/At/All\nretries: { attempts: x }\ncolor: red\n';
     expect(problemsOf(text)).toEqual([
-      'x:1:1 command: is required',
+      'x:1:1 command: is required (or "http", or "handler": what is to be done)',
       expect.stringMatching(/^x:1:11 schedule: the schedule "61 \* \* \* \*" is not valid: /),
       expect.stringMatching(/^x:2:11 timezone: the time zone "Nowhere\/At\/All" is unknown/),
       'x:3:22 retries.attempts: must be a whole number from 1 to 100, not "x"',
@@ -334,7 +368,7 @@ describe('a field with a problem', () => {
     ['" "', 'x:2:10 command: must not be empty'],
     ['[echo, { a: 1 }]', 'x:2:17 command[1]: must be a string, not a map'],
     ['{ run: x }', 'x:2:1 command: must be a string or a list of strings, not a map'],
-    ['', 'x:2:1 command: is required'],
+    ['', 'x:2:1 command: is required (or "http", or "handler": what is to be done)'],
   ])('command: %s', (command, expected) => {
     expect(problemsOf(`schedule: "@daily"\ncommand: ${command}`)).toEqual([expected]);
   });
