@@ -8,6 +8,6 @@ export type { Store } from './etcd/store.js';
 export { parseJobValue, type Job, type JobDefinition, type Problem } from './jobs/index.js';
 export { Node, type NodeContext } from './node/node.js';
 export { NODE_DEFAULTS, type NodeOptions } from './node/options.js';
-export { prepareCommand } from './run/executor.js';
+export { makePrepareTask, type PrepareTask } from './run/executor.js';
 export { parseSchedule, type Schedule } from './schedule/index.js';
 export { createLogger, silentLogger, type Logger } from './telemetry/logger.js';

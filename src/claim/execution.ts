@@ -16,15 +16,8 @@ import { messageOf } from '../errors.js';
 import { firingFacts, formatRunId, type Keys } from '../etcd/keys.js';
 import type { Store, Txn, TxnResult } from '../etcd/store.js';
 import { emptyRecord, type Outcome, type RunRecord } from '../history/run-record.js';
-import type { Job } from '../jobs/index.js';
-import type {
-  PreparedCommand,
-  RunContext,
-  RunEnding,
-  RunningCommand,
-  RunRequest,
-  RunResult,
-} from '../run/executor.js';
+import { scheduleOf, type Job } from '../jobs/index.js';
+import type { PreparedTask, PrepareTask, RunEnding, RunningTask, RunResult } from '../run/executor.js';
 import { retryDelayMs } from '../run/retry-delay.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -50,7 +43,7 @@ export interface ExecutionContext {
   readonly maxCrashes: number;
   /** Group commit. */
   readonly submit: (txn: Txn) => Promise<TxnResult>;
-  readonly prepareCommand: (request: RunRequest, context: RunContext) => PreparedCommand;
+  readonly prepareTask: PrepareTask;
   /** Ends our processes when we cannot. */
   readonly watchdog?: WorkerWatch | undefined;
   readonly isTrusted: () => boolean;
@@ -76,10 +69,10 @@ export class Execution {
   readonly done: Promise<void>;
   readonly #context: ExecutionContext;
   readonly #log: Logger;
-  readonly #prepared: PreparedCommand;
+  readonly #prepared: PreparedTask;
   readonly #startAtMs: number;
   #state: 'waiting' | 'running' | 'finishing' | 'done' = 'waiting';
-  #command: RunningCommand | null = null;
+  #running: RunningTask | null = null;
   #latenessMs: number | null = null;
   /** Who asked for the end, and why. */
   #killedBy: string | null = null;
@@ -102,11 +95,12 @@ export class Execution {
       attempt: claim.firing.attempt,
     });
     this.#startAtMs = Math.max(claim.id.dueMs, claim.firing.notBefore ?? -Infinity);
-    this.#prepared = context.prepareCommand(
+    this.#prepared = context.prepareTask(
       {
-        command: job.task.kind === 'command' ? job.task.command : [],
-        env: job.task.kind === 'command' ? job.task.env : {},
-        cwd: job.task.kind === 'command' ? job.task.cwd : null,
+        task: job.task,
+        secrets: job.secrets,
+        timezone: job.timezone,
+        previousDueMs: () => scheduleOf(job).previous(claim.id.dueMs),
         timeoutMs: job.timeoutMs,
         killGraceMs: context.killGraceMs,
         identity: {
@@ -140,15 +134,15 @@ export class Execution {
     if (!isTrusted()) return callAt(this.runId, nowMs + RETRY_START_MS);
     if (!isClockRight()) return this.giveBack();
     this.#state = 'running';
-    const { marker } = this.#prepared;
-    watchdog?.runStarting({ marker, recovery: this.job.recovery });
-    this.#command = this.#prepared.start();
-    const { processGroupId } = this.#command;
+    const { marker, hasProcesses } = this.#prepared;
+    if (hasProcesses) watchdog?.runStarting({ marker, recovery: this.job.recovery });
+    this.#running = this.#prepared.start();
+    const { processGroupId } = this.#running;
     if (processGroupId !== null) watchdog?.runStarted({ marker, processGroupId });
-    this.#latenessMs = this.#command.startedAtMs - this.#startAtMs;
-    this.#log.info({ pid: this.#command.pid, latenessMs: this.#latenessMs }, 'started');
-    void this.#command.result.then((result) => {
-      watchdog?.runEnded(marker);
+    this.#latenessMs = this.#running.startedAtMs - this.#startAtMs;
+    this.#log.info({ pid: this.#running.pid, latenessMs: this.#latenessMs }, 'started');
+    void this.#running.result.then((result) => {
+      if (hasProcesses) watchdog?.runEnded(marker);
       return this.#ended(result);
     });
   }
@@ -156,7 +150,7 @@ export class Execution {
   /** The session is not trusted any more: the lease may soon be somebody else's chance. */
   trustLost(): void {
     if (this.#state === 'running') this.#trustWasLost = true;
-    if (this.job.recovery === 'rerun') this.#command?.kill('trust-lost' satisfies StopReason, 0);
+    if (this.job.recovery === 'rerun') this.#running?.kill('trust-lost' satisfies StopReason, 0);
   }
 
   /** The lease is gone. What has not started never will. */
@@ -173,14 +167,14 @@ export class Execution {
       void this.#finish(prepareEnd(this.#keys, this.#held, record), 'killed');
     } else {
       this.#killedBy ??= `by ${by}: ${why}`;
-      this.#command?.kill('kill-request' satisfies StopReason);
+      this.#running?.kill('kill-request' satisfies StopReason);
     }
   }
 
   /** Ends the process so that another worker can go on with the firing. */
   shutDown(graceMs: number): void {
     if (this.#state === 'waiting') this.giveBack();
-    else this.#command?.kill('shutdown' satisfies StopReason, graceMs);
+    else this.#running?.kill('shutdown' satisfies StopReason, graceMs);
   }
 
   /** Returns a claim that has not started, as if it had never been made (but a crash that it found stays counted). */
@@ -354,6 +348,8 @@ function exitOf({ ending }: RunResult): { exitCode: number | null; signal: strin
     case 'timed-out':
     case 'killed':
       return { exitCode: ending.exitCode, signal: ending.signal };
+    case 'completed':
+    case 'failed':
     case 'start-failed':
       return { exitCode: null, signal: null };
   }
@@ -367,6 +363,10 @@ function judge({ ending }: RunResult): { outcome: Outcome; reason: string | null
         : { outcome: 'failed', reason: `exit code ${ending.exitCode}` };
     case 'signalled':
       return { outcome: 'failed', reason: `ended by ${ending.signal}` };
+    case 'completed':
+      return { outcome: 'succeeded', reason: null };
+    case 'failed':
+      return { outcome: 'failed', reason: ending.reason };
     case 'timed-out':
       return { outcome: 'timed_out', reason: 'it took longer than its timeout' };
     case 'killed':

@@ -1,5 +1,18 @@
 export { diffJobs, type DiffOptions, type FieldChange, type JobChange } from './diff.js';
-export type { HistoryLimit, Job, MisfireRule, RetryPolicy } from './job.js';
+export type {
+  CommandTask,
+  HandlerTask,
+  HistoryLimit,
+  HttpTask,
+  Job,
+  MisfireRule,
+  OverlapRule,
+  RetryPolicy,
+  SecretSource,
+  Target,
+  Task,
+  WantedLabels,
+} from './job.js';
 export { checkJobName, JOB_NAME_PATTERN } from './job-name.js';
 export { parseJobsFile, type FileJob, type JobsFile, type Place } from './jobs-file.js';
 export { loadJobsFiles, readSource, type LoadOptions } from './load-jobs-files.js';

@@ -29,7 +29,7 @@ export interface NodeContext {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
-  readonly prepareCommand: ExecutionContext['prepareCommand'];
+  readonly prepareTask: ExecutionContext['prepareTask'];
   /** Started and stopped by whoever made it. */
   readonly watchdog?: WorkerWatch | undefined;
   readonly options: NodeOptions;
@@ -51,7 +51,7 @@ export class Node implements Service {
   #stopping: Promise<void> | null = null;
 
   constructor(context: NodeContext) {
-    const { store, keys, clock, random, log, prepareCommand, watchdog, options } = context;
+    const { store, keys, clock, random, log, prepareTask, watchdog, options } = context;
     this.#context = context;
     setMaxListeners(0, this.#stopped.signal);
     const mirrored = { clock, log, random };
@@ -65,7 +65,7 @@ export class Node implements Service {
     this.#view.onChange(({ jobs }) => this.#reportBrokenJobs(jobs.keys()));
     this.#executions = new Executions(
       {
-        ...{ store, keys, clock, random, log, prepareCommand, watchdog },
+        ...{ store, keys, clock, random, log, prepareTask, watchdog },
         worker: options.name,
         killGraceMs: options.killGraceMs,
         maxCrashes: options.maxCrashes,

@@ -1,54 +1,51 @@
 /**
- * Executes a command for one attempt.
- *
- *   prepare ── start ──▶ running ── main process ends ──▶ leftovers ended ──▶ output closed ──▶ result
- *                 └─ cannot start ─────────────────────────────────────────────────────────────────▲
- *
- * - A run is a whole process tree, and it is over when the tree is gone: a later attempt, here or elsewhere, never runs
- *   beside remains of this one.
- * - The main process decides how the run ended. When it ends by itself, what it left in its process group gets SIGTERM
- *   and, after the grace, SIGKILL; so does the rest of the tree where somebody still holds the output open. Only a
- *   process that has left the group *and* the output is a daemon that the command meant to leave, and stays. That
- *   takes one system call per run; the processes of the machine are looked at only when something did stay.
- * - When the run is killed or times out, everything goes, daemons too. The first cause is the one reported.
- * - Output that stays open although no process of the run is left (one in disguise holds it) is given up.
- *
- * Node connects a child's output by sockets, not pipes: a command that opens `/dev/stdout` or `/dev/stderr` by name fails
- * with ENXIO; `>&1` and `>&2` work.
+ * What a run does, by the kind of its task. Each kind turns a request into a `PreparedTask`: a command into a tree of
+ * processes (`command-task.ts`), the others into work within the worker (`in-process-task.ts`).
  */
-import { randomBytes } from 'node:crypto';
-import { childEnvironment } from './child-environment.js';
-import { LiveCommand } from './live-command.js';
-import type { RunContext, RunningCommand, RunRequest } from './running-command.js';
+import type { HandlerTask } from '../jobs/index.js';
+import { prepareCommand } from './command-task.js';
+import { prepareStartFailure } from './in-process-task.js';
+import type { PreparedTask, PrepareTask, RunContext, RunRequest } from './running-task.js';
 
 export { killAllNow } from './live-trees.js';
 export type { OutputTail } from './output-tail.js';
-export type { RunContext, RunEnding, RunningCommand, RunRequest, RunResult } from './running-command.js';
+export type {
+  PreparedTask,
+  PrepareTask,
+  RunContext,
+  RunEnding,
+  RunningTask,
+  RunRequest,
+  RunResult,
+} from './running-task.js';
 
-export interface PreparedCommand {
-  readonly marker: string;
-  /** Once; the result is in the `RunningCommand`. */
-  start(): RunningCommand;
+export interface TaskKinds {
+  /** For `handler` tasks: what it is to do, or null where this worker knows no handler of that name. */
+  readonly prepareHandler?: (
+    task: HandlerTask,
+    request: RunRequest,
+    context: RunContext,
+  ) => PreparedTask | null;
 }
 
-/** Does ahead of the due time what a start does not have to wait for. Starts nothing and holds nothing. */
-export function prepareCommand(request: RunRequest, context: RunContext): PreparedCommand {
-  const marker = randomBytes(16).toString('hex');
-  const env = childEnvironment(request.identity, marker, request.env);
-  const [file = '', ...args] =
-    typeof request.command === 'string' ? ['/bin/sh', '-c', request.command] : request.command;
-  let started = false;
-  return {
-    marker,
-    start() {
-      if (started) throw new Error('a prepared command starts once: its marker names one run');
-      started = true;
-      return new LiveCommand({ file, args, env, marker, request }, context);
-    },
+/** What a node prepares its runs with. */
+export function makePrepareTask({ prepareHandler }: TaskKinds = {}): PrepareTask {
+  return (request, context) => {
+    const { task } = request;
+    switch (task.kind) {
+      case 'command':
+        return prepareCommand(task, request, context);
+      case 'http':
+        return prepareStartFailure(context, { message: 'this worker cannot send requests' });
+      case 'handler':
+        return prepareHandler?.(task, request, context) ?? prepareStartFailure(context, noHandler(task));
+    }
   };
 }
 
-/** Starts a command now. Never throws: a command that cannot be started ends as `start-failed`. */
-export function startCommand(request: RunRequest, context: RunContext): RunningCommand {
-  return prepareCommand(request, context).start();
+function noHandler({ handler }: HandlerTask): { message: string; hint: string } {
+  return {
+    message: `this worker has no handler ${JSON.stringify(handler)}`,
+    hint: 'Handlers are registered by the program that runs the worker; `etcron worker` itself has none.',
+  };
 }

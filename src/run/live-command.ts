@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Clock, Timer } from '../clock.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { RunContext, RunEnding, RunningCommand, RunRequest, RunResult } from './running-command.js';
+import type { RunContext, RunEnding, RunningTask, RunRequest, RunResult } from './running-task.js';
 import { registerLiveTree } from './live-trees.js';
 import { OutputCollector } from './output-tail.js';
 import { readProcess } from './process-table.js';
@@ -21,14 +21,16 @@ export interface CommandPlan {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** null: where the worker itself was started. */
+  readonly cwd: string | null;
   readonly marker: string;
   readonly request: RunRequest;
 }
 
 type Cause = { readonly kind: 'timed-out' } | { readonly kind: 'killed'; readonly reason: string };
 
-/** One command from its start until its tree is gone; the states are described in `executor.ts`. */
-export class LiveCommand implements RunningCommand {
+/** One command from its start until its tree is gone; the states are described in `command-task.ts`. */
+export class LiveCommand implements RunningTask {
   readonly pid: number | null;
   readonly marker: string;
   readonly startedAtMs: number;
@@ -52,7 +54,7 @@ export class LiveCommand implements RunningCommand {
     this.#graceMs = plan.request.killGraceMs;
     this.marker = plan.marker;
     // The call returns when the new program has been loaded, so the time after it is the one nearest to the start.
-    const spawned = spawnInOwnSession(plan.file, plan.args, plan.env, plan.request.cwd);
+    const spawned = spawnInOwnSession(plan.file, plan.args, plan.env, plan.cwd);
     this.startedAtMs = clock.now();
     this.#startedMonotonicMs = clock.monotonicMs();
     if ('error' in spawned) {
@@ -147,8 +149,8 @@ export class LiveCommand implements RunningCommand {
   }
 
   #startFailed(error: unknown): RunResult {
-    const { file, env, request } = this.#plan;
-    const failure = explainStartFailure(error, { file, cwd: request.cwd, path: env.PATH ?? '' });
+    const { file, env, cwd } = this.#plan;
+    const failure = explainStartFailure(error, { file, cwd, path: env.PATH ?? '' });
     return this.#makeResult({ kind: 'start-failed', ...failure }, 0);
   }
 

@@ -4,7 +4,7 @@ import { Execution, type ExecutionContext } from '../../src/claim/execution.js';
 import { Keys } from '../../src/etcd/keys.js';
 import type { Txn, TxnResult } from '../../src/etcd/store.js';
 import { parseJobValue } from '../../src/jobs/index.js';
-import type { PreparedCommand, RunEnding, RunResult } from '../../src/run/executor.js';
+import type { PreparedTask, RunEnding, RunResult } from '../../src/run/executor.js';
 import type { WorkerWatch } from '../../src/run/watchdog/worker-watch.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
@@ -35,8 +35,9 @@ async function execute(
     runEnded: told('ended'),
   };
   let end!: (result: RunResult) => void;
-  const prepared: PreparedCommand = {
+  const prepared: PreparedTask = {
     marker: 'm',
+    hasProcesses: true,
     start: () => {
       calls.push('spawn');
       const result = new Promise<RunResult>((resolve) => (end = resolve));
@@ -57,7 +58,7 @@ async function execute(
     },
     ...{ nodeId: 'a-1', worker: 'a', killGraceMs: 1, maxCrashes: 3 },
     ...{ sessionEnded: never, stopped: never, over: never, callAt: () => undefined },
-    prepareCommand: () => prepared,
+    prepareTask: () => prepared,
     isClockRight: () => true,
     isTrusted: () => trusted,
     submit: (txn) => {

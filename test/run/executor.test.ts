@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { killAllNow, prepareCommand } from '../../src/run/executor.js';
+import { killAllNow } from '../../src/run/executor.js';
 import { OUTPUT_TAIL_BYTES } from '../../src/run/output-tail.js';
 import { GRACE_MS, processRuns, TIMEOUT_MS, until, useRuns } from './support.js';
 
@@ -174,13 +174,13 @@ describe('kill', () => {
   });
 });
 
-describe('prepareCommand', () => {
+describe('a prepared command', () => {
   it('starts nothing before start, and starts once', async () => {
-    const prepared = prepareCommand(runs.request('echo $ETCRON_RUN_MARKER'), runs.context());
+    const prepared = runs.prepare('echo $ETCRON_RUN_MARKER');
     const run = prepared.start();
     expect(() => prepared.start()).toThrow(/once/);
     expect((await run.result).stdout.text).toBe(`${prepared.marker}\n`);
-    expect(run.marker).toBe(prepared.marker);
+    expect([run.marker, prepared.hasProcesses]).toEqual([prepared.marker, true]);
   });
 });
 

@@ -2,13 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { RunRequest } from '../../src/run/executor.js';
 import { explainStartFailure } from '../../src/run/start-failure.js';
-import { useRuns } from './support.js';
+import { useRuns, type Command, type Overrides } from './support.js';
 
 const runs = useRuns();
 
-async function failure(command: RunRequest['command'], overrides: Partial<RunRequest> = {}) {
+async function failure(command: Command, overrides?: Overrides) {
   const run = runs.start(command, overrides);
   expect([run.pid, run.processGroupId]).toEqual([null, null]);
   const result = await run.result;

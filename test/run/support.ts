@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect } from 'vitest';
 import { systemClock, type Clock, type Timer } from '../../src/clock.js';
-import { startCommand, type RunningCommand, type RunRequest } from '../../src/run/executor.js';
+import type { CommandTask } from '../../src/jobs/index.js';
+import {
+  makePrepareTask,
+  type PreparedTask,
+  type RunningTask,
+  type RunRequest,
+} from '../../src/run/executor.js';
 import { findMarkedProcesses } from '../../src/run/process-tree.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 
@@ -49,11 +55,24 @@ export const IDENTITY: RunRequest['identity'] = {
   fencingToken: '4711',
 };
 
+export type Command = CommandTask['command'];
+
+/** What a request, or its command, has beyond the defaults. */
+export type Overrides = Partial<Omit<RunRequest, 'task'> & Omit<CommandTask, 'kind' | 'command'>>;
+
+export function commandTask(command: Command, options: Partial<CommandTask> = {}): CommandTask {
+  return {
+    ...{ kind: 'command', command, env: {}, cwd: null, user: null, group: null, umask: null, nice: null },
+    ...{ stdin: null, successExitCodes: [0] },
+    ...options,
+  };
+}
+
 /** Runs commands in a scratch directory; after each test no process of any of them may be left. */
 export function useRuns() {
   let directory = '';
   let clock = new HandClock();
-  let runs: RunningCommand[] = [];
+  let runs: RunningTask[] = [];
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'etcron-run-'));
@@ -73,15 +92,21 @@ export function useRuns() {
     expect([clock.held(GRACE_MS), clock.held(TIMEOUT_MS)]).toEqual([0, 0]);
   });
 
-  const request = (command: RunRequest['command'], overrides: Partial<RunRequest> = {}): RunRequest => ({
-    command,
-    env: {},
-    cwd: directory,
-    timeoutMs: null,
-    identity: IDENTITY,
-    killGraceMs: GRACE_MS,
-    ...overrides,
-  });
+  const request = (command: Command, overrides: Overrides = {}): RunRequest => {
+    const { secrets, timezone, previousDueMs, timeoutMs, identity, killGraceMs, ...options } = overrides;
+    return {
+      task: commandTask(command, { cwd: directory, ...options }),
+      secrets: secrets ?? {},
+      timezone: timezone ?? 'UTC',
+      previousDueMs: previousDueMs ?? (() => null),
+      timeoutMs: timeoutMs ?? null,
+      identity: identity ?? IDENTITY,
+      killGraceMs: killGraceMs ?? GRACE_MS,
+    };
+  };
+  const context = () => ({ clock, log: silentLogger() });
+  const prepare = (command: Command, overrides?: Overrides): PreparedTask =>
+    makePrepareTask()(request(command, overrides), context());
 
   return {
     get directory() {
@@ -90,10 +115,11 @@ export function useRuns() {
     get clock() {
       return clock;
     },
-    context: () => ({ clock, log: silentLogger() }),
+    context,
     request,
-    start(command: RunRequest['command'], overrides: Partial<RunRequest> = {}): RunningCommand {
-      const run = startCommand(request(command, overrides), { clock, log: silentLogger() });
+    prepare,
+    start(command: Command, overrides?: Overrides): RunningTask {
+      const run = prepare(command, overrides).start();
       runs.push(run);
       return run;
     },

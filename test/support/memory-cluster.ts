@@ -9,13 +9,7 @@ import { decodeRun, type RunRecord } from '../../src/history/run-record.js';
 import { Node } from '../../src/node/node.js';
 import { NODE_DEFAULTS, type NodeOptions } from '../../src/node/options.js';
 import { createRandom, type Random } from '../../src/random.js';
-import type {
-  PreparedCommand,
-  RunEnding,
-  RunningCommand,
-  RunRequest,
-  RunResult,
-} from '../../src/run/executor.js';
+import type { PreparedTask, RunEnding, RunningTask, RunRequest, RunResult } from '../../src/run/executor.js';
 import { parseSchedule } from '../../src/schedule/index.js';
 import { silentLogger, type Logger } from '../../src/telemetry/logger.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
@@ -241,7 +235,7 @@ export class MemoryCluster {
       clock: this.#options.clock?.(name, this.clock) ?? this.clock,
       random: () => random.next(),
       log: (this.#options.log ?? silentLogger()).child({ name }),
-      prepareCommand: (request) => this.#prepare(name, request, alive),
+      prepareTask: (request) => this.#prepare(name, request, alive),
       options: {
         ...NODE_DEFAULTS,
         ...{ name, host: 'memory', pid: 1, version: '0' },
@@ -268,12 +262,13 @@ export class MemoryCluster {
     node: string,
     request: RunRequest,
     alive: { processes: Set<() => void>; isAlive: boolean },
-  ): PreparedCommand {
+  ): PreparedTask {
     const { clock, processes } = this;
     return {
       marker: '',
-      start(): RunningCommand {
-        const { identity } = request;
+      hasProcesses: true,
+      start(): RunningTask {
+        const { identity, task } = request;
         const startedAtMs = clock.now();
         const process: FakeProcess = {
           ...{ node, runId: identity.runId, dueMs: Date.parse(identity.dueIso), attempt: identity.attempt },
@@ -281,7 +276,7 @@ export class MemoryCluster {
         };
         if (alive.isAlive) processes.push(process);
         const [, durationMs = '10', failure = '0', until = 'Infinity'] =
-          BEHAVIOUR.exec(String(request.command)) ?? [];
+          BEHAVIOUR.exec(task.kind === 'command' ? String(task.command) : '') ?? [];
         const exitCode = identity.attempt < Number(until) ? Number(failure) : 0;
         let finish!: (ending: RunEnding) => void;
         const result = new Promise<RunResult>((resolve) => {

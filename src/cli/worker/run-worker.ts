@@ -15,7 +15,7 @@ import { systemClock } from '../../clock.js';
 import { messageOf } from '../../errors.js';
 import { Node } from '../../node/node.js';
 import type { ConnectionOptions } from '../../etcd/connection-options.js';
-import { killAllNow, prepareCommand } from '../../run/executor.js';
+import { killAllNow, makePrepareTask } from '../../run/executor.js';
 import { Watchdog } from '../../run/watchdog/watchdog.js';
 import { createLogger, type Logger } from '../../telemetry/logger.js';
 import { connectionOptions } from '../connection.js';
@@ -51,7 +51,7 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       clock: systemClock,
       random: Math.random,
       log,
-      prepareCommand,
+      prepareTask: makePrepareTask(),
       watchdog,
       options: { ...settings.node, host: hostname(), pid: process.pid, version: packageVersion() },
     });

@@ -5,13 +5,7 @@
  * attempts; `… stubborn` ignores SIGTERM. What follows a `#` means nothing.
  */
 import type { Clock, Timer } from '../../clock.js';
-import type {
-  PreparedCommand,
-  RunEnding,
-  RunningCommand,
-  RunRequest,
-  RunResult,
-} from '../../run/executor.js';
+import type { PreparedTask, RunEnding, RunningTask, RunRequest, RunResult } from '../../run/executor.js';
 import type { Freezer } from './freezer.js';
 
 const BEHAVIOUR = /^run (\d+)(?: exit (\d+)(?: until (\d+))?)?( stubborn)?(?: #.*)?$/;
@@ -51,7 +45,7 @@ export interface Host {
 export class SimulatedProcess {
   readonly observed: ObservedProcess;
   readonly marker: string;
-  readonly running: RunningCommand;
+  readonly running: RunningTask;
   readonly #host: Host;
   readonly #isStubborn: boolean;
   readonly #startedAtNodeMs: number;
@@ -66,13 +60,13 @@ export class SimulatedProcess {
     this.marker = marker;
     this.#startedAtNodeMs = nodeClock.now();
     this.#killGraceMs = request.killGraceMs;
-    const [, durationMs = '10', failure = '0', until = 'Infinity', stubborn] =
-      BEHAVIOUR.exec(String(request.command)) ?? [];
+    const command = request.task.kind === 'command' ? String(request.task.command) : '';
+    const [, durationMs = '10', failure = '0', until = 'Infinity', stubborn] = BEHAVIOUR.exec(command) ?? [];
     this.#isStubborn = stubborn !== undefined;
     this.observed = {
       ...{ worker, runId: identity.runId, job: identity.job, dueMs: Date.parse(identity.dueIso) },
       ...{ attempt: identity.attempt, fencingToken: Number(identity.fencingToken) },
-      command: String(request.command),
+      command,
       ...{ startedAtMs: clock.now(), startedAtNodeMs: this.#startedAtNodeMs },
       ...{ knownSkewMs: host.knownSkewMs(), endedAtMs: null, how: null },
     };
@@ -127,9 +121,10 @@ export class SimulatedProcess {
 }
 
 /** What a node gets in place of the real executor. */
-export function prepareSimulated(host: Host, request: RunRequest, marker: string): PreparedCommand {
+export function prepareSimulated(host: Host, request: RunRequest, marker: string): PreparedTask {
   return {
     marker,
+    hasProcesses: true,
     start() {
       const process = new SimulatedProcess(host, request, marker);
       host.onStarted(process);
@@ -146,6 +141,8 @@ function nameOf(ending: RunEnding): string {
       return ending.signal;
     case 'killed':
       return `killed: ${ending.reason}`;
+    case 'completed':
+    case 'failed':
     case 'timed-out':
     case 'start-failed':
       return ending.kind;

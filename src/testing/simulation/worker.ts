@@ -97,7 +97,7 @@ export class SimulatedWorker {
       clock: mutation.clock?.(nodeClock, name) ?? nodeClock,
       random: () => draws.next(),
       log,
-      prepareCommand: (request) => prepareSimulated(host, request, `${name}-${(markers += 1)}`),
+      prepareTask: (request) => prepareSimulated(host, request, `${name}-${(markers += 1)}`),
       watchdog: this.#watchdog,
       options: {
         ...NODE_DEFAULTS,

@@ -1,0 +1,110 @@
+/**
+ * A task without a process: a request, or a function of the worker's own.
+ *
+ *   start ──▶ running ── work settles ────────────────────────────────▶ result
+ *                └─ kill, timeout ──▶ aborted ── work settles, or grace ends ──▲
+ *
+ * Nothing can end such work from outside. It is asked to end by an `AbortSignal`; work that does not listen is given up
+ * after the grace, and may go on.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Timer } from '../clock.js';
+import { messageOf } from '../errors.js';
+import { OutputCollector } from './output-tail.js';
+import type {
+  PreparedTask,
+  RunContext,
+  RunEnding,
+  RunningTask,
+  RunRequest,
+  RunResult,
+} from './running-task.js';
+
+export interface Work {
+  /** Aborted when the run is to end. */
+  readonly signal: AbortSignal;
+  /** What the run record keeps as its output. */
+  readonly stdout: OutputCollector;
+  readonly stderr: OutputCollector;
+}
+
+/** How work ends by itself. */
+export type WorkEnding = Extract<RunEnding, { kind: 'completed' | 'failed' | 'start-failed' }>;
+
+/** `work` is called when the run starts; where it rejects, the run has failed with the error's message. */
+export function prepareInProcess(
+  request: Pick<RunRequest, 'timeoutMs' | 'killGraceMs'>,
+  context: RunContext,
+  work: (work: Work) => Promise<WorkEnding>,
+): PreparedTask {
+  const marker = randomUUID();
+  return { marker, hasProcesses: false, start: () => startInProcess(marker, request, context, work) };
+}
+
+/** A task that cannot be done here. */
+export function prepareStartFailure(
+  context: RunContext,
+  failure: { readonly message: string; readonly hint?: string },
+): PreparedTask {
+  return prepareInProcess({ timeoutMs: null, killGraceMs: 0 }, context, () =>
+    Promise.resolve({ kind: 'start-failed', ...failure }),
+  );
+}
+
+function startInProcess(
+  marker: string,
+  { timeoutMs, killGraceMs }: Pick<RunRequest, 'timeoutMs' | 'killGraceMs'>,
+  { clock, log }: RunContext,
+  work: (work: Work) => Promise<WorkEnding>,
+): RunningTask {
+  const startedAtMs = clock.now();
+  const startedMonotonicMs = clock.monotonicMs();
+  const [stdout, stderr] = [new OutputCollector(), new OutputCollector()];
+  const abort = new AbortController();
+  const timers = new Set<Timer>();
+  /** Why it was aborted; null while it was not. */
+  let cause: RunEnding | null = null;
+  let over = false;
+  let resolve!: (result: RunResult) => void;
+  const result = new Promise<RunResult>((settle) => (resolve = settle));
+
+  const finish = (ending: RunEnding): void => {
+    if (over) return;
+    over = true;
+    for (const timer of timers) timer.cancel();
+    resolve({
+      ending: cause ?? ending,
+      startedAtMs,
+      endedAtMs: clock.now(),
+      durationMs: clock.monotonicMs() - startedMonotonicMs,
+      stdout: stdout.tail(),
+      stderr: stderr.tail(),
+      leftovers: 0,
+    });
+  };
+  const end = (why: RunEnding, graceMs: number): void => {
+    if (over) return;
+    cause ??= why;
+    abort.abort();
+    const giveUp = (): void => {
+      log.warn('the task did not end when it was asked to; it may go on in this worker');
+      finish(why);
+    };
+    timers.add(clock.setTimer(graceMs, giveUp));
+  };
+  if (timeoutMs !== null) {
+    const timedOut: RunEnding = { kind: 'timed-out', exitCode: null, signal: null };
+    timers.add(clock.setTimer(timeoutMs, () => end(timedOut, killGraceMs)));
+  }
+  // In a turn of its own, so that whoever starts it hears of the start first, whatever the work does.
+  void Promise.resolve()
+    .then(() => work({ signal: abort.signal, stdout, stderr }))
+    .catch((error: unknown): WorkEnding => ({ kind: 'failed', reason: messageOf(error) }))
+    .then(finish);
+
+  return {
+    ...{ pid: null, processGroupId: null, marker, startedAtMs, result },
+    kill: (reason, graceMs = killGraceMs) =>
+      end({ kind: 'killed', reason, exitCode: null, signal: null }, graceMs),
+  };
+}
