@@ -1,8 +1,9 @@
 /** Everything that the command line takes from outside, so that tests run whole commands without a process or an etcd. */
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock.js';
-import type { Keys } from '../etcd/keys.js';
-import type { Store } from '../etcd/store.js';
+import type { Cluster } from '../etcd/cluster.js';
+
+export type { Cluster } from '../etcd/cluster.js';
 
 /** What is written to: `process.stdout`, or a test's collector. */
 export interface TextSink {
@@ -13,12 +14,6 @@ export interface TextSink {
 
 export interface TextSource extends AsyncIterable<Uint8Array> {
   readonly isTTY?: boolean;
-}
-
-/** An open connection, and where the keys of this cluster lie. */
-export interface Cluster {
-  readonly store: Store;
-  readonly keys: Keys;
 }
 
 /** The options that every command takes, as commander parsed them. */

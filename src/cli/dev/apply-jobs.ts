@@ -2,7 +2,7 @@ import { listRange } from '../../etcd/listing.js';
 import { prefixRange } from '../../etcd/store.js';
 import { diffJobs, type JobChange, type JobsFile } from '../../jobs/index.js';
 import type { Cluster } from '../environment.js';
-import { writeChanges } from '../jobs/write-changes.js';
+import { writeChanges } from '../../apply/write-changes.js';
 
 const PAGE_SIZE = 1_000;
 

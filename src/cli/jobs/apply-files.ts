@@ -1,15 +1,19 @@
-import { EtcronError } from '../../errors.js';
-import { listRange } from '../../etcd/listing.js';
-import { prefixRange, type KeyValue } from '../../etcd/store.js';
-import { diffJobs, printable, quote, renderDiff, type JobChange, type JobsFile } from '../../jobs/index.js';
+import { DEFAULT_SET } from '../../apply/job-sets.js';
+import {
+  foreignChanges,
+  planChanges,
+  setConflict,
+  type ChangePlan,
+  type OwnedChange,
+} from '../../apply/plan-changes.js';
+import { writeChanges } from '../../apply/write-changes.js';
+import { printable, quote, renderDiff } from '../../jobs/index.js';
 import type { CliContext } from '../context.js';
 import { confirm } from '../confirm.js';
 import type { Cluster } from '../environment.js';
 import { plural } from '../plural.js';
-import { DEFAULT_SET, ownerOf, readMarks, type Mark } from './job-sets.js';
 import { warnOfNeverAgain } from './never-again.js';
 import { filesError, loadFiles } from './read-files.js';
-import { writeChanges, type PlannedWrite } from './write-changes.js';
 
 export interface ApplyOptions {
   readonly file: readonly string[];
@@ -20,14 +24,10 @@ export interface ApplyOptions {
   readonly yes?: boolean;
 }
 
-/** A change, and the set that manages the job so far. */
-type OwnedChange = JobChange & { readonly owner: string | null };
-
-interface Plan {
-  readonly set: string;
-  readonly changes: readonly OwnedChange[];
-  readonly writes: readonly PlannedWrite[];
-}
+const CONFLICT = {
+  where: 'these files',
+  hint: 'Take the jobs out of the files, name the right set with --set, or pass --take-over to manage them from now on.',
+};
 
 /**
  * Makes the jobs in etcd what the files say, and the set their manager. Nothing is read or written when a file has a
@@ -42,50 +42,19 @@ export async function applyFiles(context: CliContext, options: ApplyOptions): Pr
     [...files.jobs.values()].map(({ job }) => job),
   );
   await context.withStore(async (cluster) => {
-    await carryOut(context, cluster, await makePlan(cluster, files, options), options);
+    const desired = new Map([...files.jobs].map(([name, { definition }]) => [name, definition]));
+    const plan = await planChanges(cluster, desired, {
+      set: options.set ?? DEFAULT_SET,
+      prune: options.prune === true,
+    });
+    await carryOut(context, cluster, plan, options);
   });
-}
-
-async function makePlan(cluster: Cluster, files: JobsFile, options: ApplyOptions): Promise<Plan> {
-  const { store, keys } = cluster;
-  const set = options.set ?? DEFAULT_SET;
-  const { kvs } = await listRange(store, prefixRange(keys.jobs), { pageSize: 1_000 });
-  const marks = await readMarks(cluster);
-  const current = new Map([...kvs].map(([key, kv]) => [key.slice(keys.jobs.length), { kv, text: kv.value }]));
-  const ownerOfJob = (name: string): string | null => {
-    const kv = current.get(name)?.kv;
-    return kv ? ownerOf(kv, marks.get(name)) : null;
-  };
-  const desired = new Map([...files.jobs].map(([name, { definition }]) => [name, definition]));
-  const prune = { prune: (name: string): boolean => ownerOfJob(name) === set };
-  const changes = diffJobs(desired, current, options.prune === true ? prune : {}).map((change) => ({
-    ...change,
-    owner: ownerOfJob(change.name),
-  }));
-  const writes = changes
-    .filter(({ kind, owner }) => kind !== 'unchanged' || owner !== set)
-    .map((change) => plannedWrite(change, set, current.get(change.name)?.kv, marks.get(change.name)));
-  return { set, changes, writes };
-}
-
-function plannedWrite(
-  change: OwnedChange,
-  set: string,
-  kv: KeyValue | undefined,
-  mark: Mark | undefined,
-): PlannedWrite {
-  const becomes = change.kind === 'delete' ? null : change.owner === set ? undefined : set;
-  return {
-    change,
-    seenRevision: kv?.modRevision ?? 0,
-    mark: { seenRevision: mark?.modRevision ?? 0, becomes },
-  };
 }
 
 async function carryOut(
   context: CliContext,
   cluster: Cluster,
-  plan: Plan,
+  plan: ChangePlan,
   options: ApplyOptions,
 ): Promise<void> {
   const { out, colors, json } = context;
@@ -99,8 +68,8 @@ async function carryOut(
     out.line(renderDiff(changes, { color: colors.isColorSupported }));
     for (const line of ownerLines(plan)) out.line(line);
   }
-  const foreign = changes.filter(({ owner }) => owner !== null && owner !== set);
-  if (foreign.length > 0 && options.takeOver !== true) throw setConflict(foreign, set);
+  const foreign = foreignChanges(plan);
+  if (foreign.length > 0 && options.takeOver !== true) throw setConflict(foreign, set, CONFLICT);
   if (options.dryRun) {
     out.note('Dry run: nothing was changed.');
     return report(0);
@@ -122,29 +91,13 @@ async function carryOut(
 }
 
 /** Which jobs that were there already the set comes to manage. */
-function ownerLines({ changes, set }: Plan): string[] {
+function ownerLines({ changes, set }: ChangePlan): string[] {
   const found = changes.filter(({ kind, owner }) => kind !== 'create' && owner !== set);
   if (found.length === 0) return [];
   const names = found.map(({ name, owner }) =>
     owner === null ? name : `${name} (from the set ${quote(owner)})`,
   );
   return [printable(`comes to be managed by the set ${quote(set)}: ${names.join(', ')}`)];
-}
-
-function setConflict(foreign: readonly OwnedChange[], set: string): EtcronError {
-  const shown = foreign
-    .slice(0, 5)
-    .map(({ name, owner }) => `${quote(name)} by ${quote(owner ?? '')}`)
-    .join(', ');
-  const rest = foreign.length > 5 ? ` and ${foreign.length - 5} more` : '';
-  return new EtcronError(
-    'ETCRON_SET_CONFLICT',
-    `other sets than ${quote(set)} manage jobs of these files: ${shown}${rest}; nothing was changed`,
-    {
-      hint: 'Take the jobs out of the files, name the right set with --set, or pass --take-over to manage them from now on.',
-      details: { set, jobs: foreign.map(({ name, owner }) => ({ name, set: owner })) },
-    },
-  );
 }
 
 function toJson(

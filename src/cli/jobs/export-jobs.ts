@@ -14,7 +14,7 @@ import type { Cluster } from '../environment.js';
 import { plural } from '../plural.js';
 import { writeNewFile } from '../write-new-file.js';
 import { jobNotFound } from './find-job.js';
-import { ownerOf, readMarks } from './job-sets.js';
+import { ownerOf, readMarks } from '../../apply/job-sets.js';
 
 export interface ExportOptions {
   readonly set?: string;

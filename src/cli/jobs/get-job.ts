@@ -25,7 +25,7 @@ import { firingEntry } from '../snapshot.js';
 import { renderFields, renderTable } from '../table.js';
 import { isoOrNull, relativeText, timeText } from '../time-text.js';
 import { findJob } from './find-job.js';
-import { decodeMark, ownerOf } from './job-sets.js';
+import { decodeMark, ownerOf } from '../../apply/job-sets.js';
 import { jobState, pauseToJson, stateText } from './job-state.js';
 
 const NEXT_COUNT = 5;

@@ -7,10 +7,10 @@
  * new one was created after the mark, which counts for nothing then: what nobody applied is nobody's to prune.
  */
 import { z } from 'zod';
-import { listRange } from '../../etcd/listing.js';
-import { decodeRecord, encodeRecord } from '../../etcd/record.js';
-import { prefixRange, type KeyValue } from '../../etcd/store.js';
-import type { Cluster } from '../environment.js';
+import type { Cluster } from '../etcd/cluster.js';
+import { listRange } from '../etcd/listing.js';
+import { decodeRecord, encodeRecord } from '../etcd/record.js';
+import { prefixRange, type KeyValue } from '../etcd/store.js';
 
 export const DEFAULT_SET = 'default';
 

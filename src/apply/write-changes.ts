@@ -1,11 +1,11 @@
 /** Writes the difference that was computed, in as few transactions as etcd's limits allow. */
-import { EtcronError } from '../../errors.js';
-import type { Keys } from '../../etcd/keys.js';
-import { StoreError } from '../../etcd/store-error.js';
-import { MAX_TXN_OPERATIONS, type Operation } from '../../etcd/store.js';
-import { del, get, modifiedAt, put } from '../../etcd/txn.js';
-import { quote, serializeDefinition, type JobChange } from '../../jobs/index.js';
-import type { Cluster } from '../environment.js';
+import { EtcronError } from '../errors.js';
+import type { Cluster } from '../etcd/cluster.js';
+import type { Keys } from '../etcd/keys.js';
+import { StoreError } from '../etcd/store-error.js';
+import { MAX_TXN_OPERATIONS, type Operation } from '../etcd/store.js';
+import { del, get, modifiedAt, put } from '../etcd/txn.js';
+import { quote, serializeDefinition, type JobChange } from '../jobs/index.js';
 import { encodeMark } from './job-sets.js';
 
 export interface PlannedWrite {
