@@ -40,7 +40,7 @@ import { WallTimerQueue } from '../wall-timer-queue.js';
 import { prepareClaim, type Claim, type ClaimResult, type FakeClaim } from './claim-txn.js';
 import { prepareEnd, prepareHandBack, prepareSettle } from './finish-txn.js';
 import { persist } from './persist.js';
-import { hashText, rankOf, type Candidate } from './rank.js';
+import { Candidates } from './candidates.js';
 
 export interface ClaimOptions {
   readonly claimLeadMs: number;
@@ -63,7 +63,7 @@ export interface ClaimerContext {
   readonly leaseId: string;
   readonly isTrusted: () => boolean;
   readonly submit: (txn: Txn) => Promise<TxnResult>;
-  /** How many more runs this node takes, claims under way not counted. */
+  /** The room left on this node (a run takes the weight of its job), claims under way not counted. */
   readonly room: () => number;
   /** This node holds a claim on the firing, or its last process for it is not gone yet. */
   readonly isHeld: (runId: string) => boolean;
@@ -75,6 +75,8 @@ const STRAY_CHECK_MS = 5_000;
 const RECHECK_MS = 1_000;
 const UNKNOWN_END = 'its claim was given up on, and how it ended is not known';
 const SLOT_RECHECK_MS = 250;
+/** How much later the worker of a failed attempt tries than all others, where the job asks for another one. */
+const AVOID_MS = 2_000;
 
 export class Claimer implements Service {
   readonly #context: ClaimerContext;
@@ -85,7 +87,8 @@ export class Claimer implements Service {
   readonly #waitingForSlot = new Map<string, Set<string>>();
   readonly #abort = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
-  #candidates: Candidate[] = [];
+  readonly #candidates = new Candidates();
+  /** The room that claims under way will take. */
   #claiming = 0;
   #unsubscribe: (() => void) | null = null;
 
@@ -123,6 +126,8 @@ export class Claimer implements Service {
   #useRoom(): void {
     for (const runId of this.#waitingForRoom) {
       if (this.#room() <= 0 || this.#abort.signal.aborted) return;
+      // A heavy one may not fit yet where a lighter one does.
+      if (this.#weightOf(runId) > this.#room()) continue;
       this.#waitingForRoom.delete(runId);
       this.#attempt(runId);
     }
@@ -150,20 +155,9 @@ export class Claimer implements Service {
     }
   }
 
-  /** True when the set of workers that take firings changed. */
+  /** True when the workers that take firings, or what they can do, changed. */
   #rankWorkers(): boolean {
-    const active = [...this.#context.view.workers.values()].filter(
-      ({ value }) => value.state === 'active' && !value.skewed,
-    );
-    const ids = active.map((worker) => worker.nodeId).sort();
-    if (
-      ids.length === this.#candidates.length &&
-      ids.every((id, index) => id === this.#candidates[index]!.nodeId)
-    ) {
-      return false;
-    }
-    this.#candidates = ids.map((nodeId) => ({ nodeId, hash: hashText(nodeId) }));
-    return true;
+    return this.#candidates.update(this.#context.view.workers.values());
   }
 
   #nodeGone(nodeId: string): void {
@@ -200,30 +194,54 @@ export class Claimer implements Service {
   /** Makes, moves or drops the appointment for a firing. */
   #consider(firing: FiringEntry): void {
     const { runId } = firing;
-    const rank = this.#busy.has(runId) || this.#context.isHeld(runId) ? -1 : this.#rank(runId);
+    const rank = this.#busy.has(runId) || this.#context.isHeld(runId) ? -1 : this.#rank(firing);
     const atMs = rank < 0 ? null : this.#attemptAt(firing, rank);
     if (atMs === null) this.#forget(runId);
     else this.#queue.set(runId, atMs);
   }
 
-  #rank(runId: string): number {
-    return rankOf(runId, this.#context.nodeId, this.#candidates);
+  /** -1: not for this node. */
+  #rank(firing: FiringEntry): number {
+    const { view, nodeId } = this.#context;
+    if (firing.value.node === nodeId) return 0;
+    const job = view.jobs.get(firing.id.job)?.job;
+    if (!job) return -1;
+    // Anybody can write that it is lost.
+    return this.#candidates.rank(this.#endOfOrphan(firing, job) === null ? job : null, firing, nodeId);
+  }
+
+  /** Why an orphan is not run again; null when it is, and for any other firing. */
+  #endOfOrphan({ value }: FiringEntry, job: Job): string | null {
+    if (value.node === null) return null;
+    if (job.recovery === 'abandon') return 'its worker died; recovery: abandon';
+    const crashes = value.crashes + 1;
+    return crashes >= this.#context.options.maxCrashes
+      ? `given up: ${crashes} attempts were lost with their workers`
+      : null;
   }
 
   #attemptAt(firing: FiringEntry, rank: number): number | null {
     const { clock, options, nodeId } = this.#context;
     const nowMs = clock.now();
-    const delayMs = rank * options.staggerMs;
+    const delayMs = rank * options.staggerMs + (this.#isLastResort(firing) ? AVOID_MS : 0);
     if (firing.value.node === nodeId) return nowMs + STRAY_CHECK_MS;
     if (!this.#isRaceable(firing)) return null;
     return Math.max(startTime(firing) - options.claimLeadMs, nowMs) + delayMs;
+  }
+
+  /** The job asks for another worker than the last one, and there is one. */
+  #isLastResort({ id, value }: FiringEntry): boolean {
+    const { view, worker } = this.#context;
+    const job = view.jobs.get(id.job)?.job;
+    const last = value.node === null ? value.lastWorker : workerNameOf(value.node);
+    return job?.retries.avoidLastWorker === true && last === worker && this.#candidates.hasOther(job, worker);
   }
 
   #isRaceable(firing: FiringEntry): boolean {
     const { view, clock, options } = this.#context;
     const { node, attempt, origin, misfire, fingerprint } = firing.value;
     const entry = view.jobs.get(firing.id.job);
-    if (!entry?.job) return false;
+    if (!entry?.job || isForAll(firing, entry.job)) return false;
     if (node !== null) return !view.workers.has(node);
     if (origin !== 'schedule' || attempt > 0) return true;
     // About to be voided by the leader, or for it to judge.
@@ -234,7 +252,7 @@ export class Claimer implements Service {
   // ── what ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #attempt(runId: string): void {
-    const { view, clock, isTrusted, isHeld, nodeId, options } = this.#context;
+    const { view, clock, isTrusted, isHeld, nodeId } = this.#context;
     const firing = view.firings.get(runId);
     if (!firing || this.#busy.has(runId) || isHeld(runId)) return;
     if (!isTrusted()) return this.#queue.set(runId, clock.now() + RECHECK_MS);
@@ -243,17 +261,10 @@ export class Claimer implements Service {
     const job = entry?.job;
     if (!entry || !job || !this.#isRaceable(firing)) return;
     const orphaned = firing.value.node !== null;
-    if (orphaned) {
-      const crashes = firing.value.crashes + 1;
-      const abandon = job.recovery === 'abandon';
-      if (abandon || crashes >= options.maxCrashes) {
-        const reason = abandon
-          ? 'its worker died; recovery: abandon'
-          : `given up: ${crashes} attempts were lost with their workers`;
-        return this.#track(runId, this.#settle(firing, 'lost', reason, crashes));
-      }
-    }
-    if (this.#room() <= 0) {
+    const lost = this.#endOfOrphan(firing, job);
+    if (lost !== null)
+      return this.#track(runId, this.#settle(firing, 'lost', lost, firing.value.crashes + 1));
+    if (this.#room() < job.weight) {
       this.#waitingForRoom.add(runId);
       return;
     }
@@ -264,6 +275,11 @@ export class Claimer implements Service {
 
   #room(): number {
     return this.#context.room() - this.#claiming;
+  }
+
+  #weightOf(runId: string): number {
+    const { view } = this.#context;
+    return view.jobs.get(view.firings.get(runId)?.id.job ?? '')?.job?.weight ?? 1;
   }
 
   /** The lowest slot that seems free; null for a job without a bound. */
@@ -297,7 +313,7 @@ export class Claimer implements Service {
       const waiting = this.#waitingForSlot.get(job.name) ?? new Set();
       this.#waitingForSlot.set(job.name, waiting.add(firing.runId));
     } else if (clock.now() < startMs) {
-      this.#queue.set(firing.runId, startMs + this.#rank(firing.runId) * options.staggerMs);
+      this.#queue.set(firing.runId, startMs + this.#rank(firing) * options.staggerMs);
     } else {
       this.#track(firing.runId, this.#skip(firing, job));
     }
@@ -339,7 +355,7 @@ export class Claimer implements Service {
       ...{ nodeId, worker, leaseId, slot, afterCrash },
       nowMs: clock.now(),
     });
-    this.#claiming += 1;
+    this.#claiming += job.weight;
     if (slot !== null) this.#claimedSlots.set(runId, { job: job.name, slot });
     let result: ClaimResult;
     try {
@@ -347,7 +363,7 @@ export class Claimer implements Service {
         await persist(submit, prepared.txn, { clock, random, signal: this.#abort.signal }),
       );
     } finally {
-      this.#claiming -= 1;
+      this.#claiming -= job.weight;
       this.#claimedSlots.delete(runId);
     }
     if (result.won) onClaimed(result.claim, job);
@@ -473,6 +489,14 @@ export class Claimer implements Service {
       });
     this.#underWay.add(tracked);
   }
+}
+
+/** What runs is one firing for each worker instead, into which the leader expands it. */
+function isForAll({ value }: FiringEntry, job: Job): boolean {
+  return (
+    value.expanded !== null ||
+    (job.everywhere && value.only === null && value.node === null && value.attempt === 0)
+  );
 }
 
 /** It was promised to run, so that an overlap only delays it. */

@@ -231,7 +231,11 @@ export class Execution {
       this.#log.warn({ ...facts, reason, retryInMs: delayMs }, 'attempt failed; it will be tried again');
       const notBefore = this.#context.clock.now() + delayMs;
       return this.#finish(
-        prepareHandBack(this.#keys, this.#held, { ...this.#freed(), notBefore }),
+        prepareHandBack(this.#keys, this.#held, {
+          ...this.#freed(),
+          notBefore,
+          lastWorker: this.#context.worker,
+        }),
         'to be retried',
       );
     }

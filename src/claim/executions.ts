@@ -40,6 +40,13 @@ export class Executions {
     return this.#byRun.size;
   }
 
+  /** The room that they take. */
+  get weight(): number {
+    let sum = 0;
+    for (const { job } of this.#byRun.values()) sum += job.weight;
+    return sum;
+  }
+
   get running(): number {
     return this.all().filter((execution) => execution.isRunning).length;
   }

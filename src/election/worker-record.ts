@@ -12,6 +12,8 @@ export const workerRecordSchema = z.object({
   /** How many runs it takes at once. */
   capacity: z.number().int().positive(),
   labels: z.record(z.string(), z.string()),
+  /** Names of the handlers that its process has. */
+  handlers: z.array(z.string()).default([]),
   startedAt: isoTime,
   /** What its clock showed when it wrote this; written anew every few seconds. */
   clock: isoTime.nullable().default(null),

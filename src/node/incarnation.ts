@@ -121,7 +121,7 @@ export class Incarnation {
       leaseId: session.leaseId,
       isTrusted: () => isTrusted() && isClockRight(),
       submit: (txn) => batcher.submit(txn),
-      room: () => options.capacity - executions.size,
+      room: () => options.capacity - executions.weight,
       isHeld: (runId) => executions.has(runId),
       onClaimed: (claim, job) => {
         executions.add(this.#part, claim, job, this.#draining);
@@ -327,9 +327,10 @@ export class Incarnation {
 
   async #register(): Promise<void> {
     const { store, keys, clock, random, options } = this.#context;
-    const { name, host, pid, version, capacity, labels } = options;
+    const { name, host, pid, version, capacity, labels, handlers = [] } = options;
     const record: WorkerRecord = {
       ...{ name, host, pid, version, capacity, labels: { ...labels } },
+      handlers: [...handlers].sort(),
       state: this.#draining ? 'draining' : 'active',
       startedAt: this.#startedAtMs,
       clock: clock.now(),

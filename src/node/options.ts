@@ -8,7 +8,9 @@ export interface NodeOptions {
   readonly pid: number;
   readonly version: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** How many runs at once. */
+  /** Names of the handlers that this process has; they come with the library. */
+  readonly handlers?: readonly string[];
+  /** How much at once: each run takes the weight of its job. */
   readonly capacity: number;
   readonly leaseTtlMs: number;
   /** How far ahead the leader plans; longer than the lease's TTL and a takeover together. */

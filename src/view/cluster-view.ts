@@ -2,9 +2,9 @@
  * What a node knows of the cluster: the mirrored keys, decoded and indexed. Every node holds the same view, so that any
  * of them can take over as leader without reading anything first.
  *
- * Cursor, firings, jobs, kill requests and the leader are one contiguous key range behind one watch: the view moves from
- * revision to revision and never shows half of a transaction. The workers come through a second watch, which may be a
- * little ahead or behind; nothing relies on their order.
+ * Counts of runs, cursor, firings, jobs, kill requests and the leader are one contiguous key range behind one watch: the
+ * view moves from revision to revision and never shows half of a transaction. The workers come through a second watch,
+ * which may be a little ahead or behind; nothing relies on their order.
  *
  * Values that do not decode are kept out of the indexes, reported once to `onProblem`, and harm nothing else.
  */
@@ -19,6 +19,7 @@ import { cursorRecordSchema, type CursorRecord } from './cursor-record.js';
 import { decodeFiring, type FiringRecord } from './firing-record.js';
 import { JobEntry } from './job-entry.js';
 import { killRecordSchema, type KillRecord } from './kill-record.js';
+import { decodeRunCount, type RunCount } from './run-count.js';
 
 /** A decoded record with the revisions of its key. */
 export interface Entry<T> {
@@ -55,7 +56,7 @@ export type Single<T> =
   | ({ readonly state: 'present'; readonly leaseId: string | null } & Entry<T>);
 
 export interface ViewChanges {
-  /** Names of jobs that were created, changed or deleted, with what was known of them before. */
+  /** Names of jobs that were created, changed, counted or deleted, with what was known of them before. */
   readonly jobs: ReadonlyMap<string, JobEntry | undefined>;
   readonly firings: ReadonlyMap<string, FiringEntry | undefined>;
   readonly workers: ReadonlyMap<string, WorkerEntry | undefined>;
@@ -77,6 +78,8 @@ export interface ViewProblem {
 export class ClusterView {
   readonly keys: Keys;
   readonly jobs = new Map<string, JobEntry>();
+  /** By job, of those that are gone as well. */
+  readonly counts = new Map<string, RunCount>();
   readonly firings = new Map<string, FiringEntry>();
   /** By run id: keys of firings whose values are none. */
   readonly damagedFirings = new Map<string, DamagedFiring>();
@@ -122,6 +125,7 @@ export class ClusterView {
     const kv = change.type === 'put' ? change.kv : null;
     if (change.key.startsWith(keys.firings)) this.#applyFiring(change.key, kv, batch);
     else if (change.key.startsWith(keys.jobs)) this.#applyJob(change.key, kv, batch);
+    else if (change.key.startsWith(keys.counts)) this.#applyCount(change.key, kv, batch);
     else if (change.key.startsWith(keys.workers)) this.#applyWorker(change.key, kv, batch);
     else if (change.key.startsWith(keys.kills)) this.#applyKill(change.key, kv, batch);
     else if (change.key === keys.leader) {
@@ -145,7 +149,19 @@ export class ClusterView {
     }
     if (!batch.jobs.has(name)) batch.jobs.set(name, this.jobs.get(name));
     if (kv === null) this.jobs.delete(name);
-    else this.jobs.set(name, new JobEntry(name, kv));
+    else this.jobs.set(name, new JobEntry(name, kv, this.counts.get(name)));
+  }
+
+  #applyCount(key: string, kv: KeyValue | null, batch: Batch): void {
+    const name = key.slice(this.keys.counts.length);
+    const count = kv === null ? undefined : decodeRunCount(kv);
+    if (count === undefined) this.counts.delete(name);
+    else this.counts.set(name, count);
+    if (count && count.problem !== null) this.#onProblem({ key, problem: count.problem });
+    const entry = this.jobs.get(name);
+    if (!entry) return;
+    if (!batch.jobs.has(name)) batch.jobs.set(name, entry);
+    this.jobs.set(name, entry.withCount(count));
   }
 
   #applyFiring(key: string, kv: KeyValue | null, batch: Batch): void {

@@ -34,6 +34,19 @@ export const firingRecordSchema = z.object({
   misfire: z.boolean().default(false),
   /** Who asked for it (manual ones). */
   requestedBy: z.string().nullable().default(null),
+  /** The worker of the last attempt that failed, by name. */
+  lastWorker: z.string().nullable().default(null),
+  /** One of those that a firing for all workers was expanded into: for this worker, the index-th of count (from 0). */
+  only: z
+    .object({
+      worker: z.string(),
+      index: z.number().int().nonnegative(),
+      count: z.number().int().positive(),
+    })
+    .nullable()
+    .default(null),
+  /** A firing for all workers: it was expanded into so many, and ends with the last of them. */
+  expanded: z.number().int().nonnegative().nullable().default(null),
 });
 
 export type FiringRecord = z.output<typeof firingRecordSchema>;
@@ -54,6 +67,9 @@ export function plannedFiring(
     slot: null,
     misfire,
     requestedBy: null,
+    lastWorker: null,
+    only: null,
+    expanded: null,
   };
 }
 
@@ -73,17 +89,10 @@ export function decodeFiring(kv: Pick<KeyValue, 'value'>): Decoded<FiringRecord>
 
 /** Leaves out what has its default: this is the value of which there are most, on every node's wire. */
 export function encodeFiring(record: FiringRecord): string {
-  const full = z.encode(firingRecordSchema, record);
-  const { origin, fingerprint, attempt, crashes, notBefore, node, slot, misfire, requestedBy } = full;
-  return JSON.stringify({
-    origin,
-    fingerprint,
-    attempt,
-    ...(crashes ? { crashes } : {}),
-    ...(notBefore === null ? {} : { notBefore }),
-    ...(node === null ? {} : { node }),
-    ...(slot === null ? {} : { slot }),
-    ...(misfire ? { misfire } : {}),
-    ...(requestedBy === null ? {} : { requestedBy }),
-  });
+  const written: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(z.encode(firingRecordSchema, record))) {
+    const isDefault = value === null || value === false || (name === 'crashes' && value === 0);
+    if (!isDefault) written[name] = value;
+  }
+  return JSON.stringify(written);
 }

@@ -86,7 +86,7 @@ export class TestCli {
   putWorker(nodeId: string, record: Partial<WorkerRecord> = {}): void {
     const worker: WorkerRecord = {
       ...{ name: nodeId.replace(/-[^-]*$/, ''), host: 'h1', pid: 7, version: '0.1.0' },
-      ...{ state: 'active', capacity: 4, labels: {}, startedAt: T0 - 60_000 },
+      ...{ state: 'active', capacity: 4, labels: {}, handlers: [], startedAt: T0 - 60_000 },
       ...{ clock: null, skewed: false, ...record },
     };
     this.#put(keys.worker(nodeId), encodeRecord(workerRecordSchema, worker), this.#lease());

@@ -45,6 +45,8 @@ export interface MemoryNode {
 export interface MemoryClusterOptions {
   seed?: number | string;
   node?: Partial<NodeOptions>;
+  /** The same for one of them. */
+  nodes?: Readonly<Record<string, Partial<NodeOptions>>>;
   store?: (name: string, random: Random) => MemoryStoreOptions;
   /** The clock of one node, on the time line of all; default is the right time. */
   clock?: (name: string, right: FakeClock) => Clock;
@@ -240,6 +242,7 @@ export class MemoryCluster {
         ...NODE_DEFAULTS,
         ...{ name, host: 'memory', pid: 1, version: '0' },
         ...this.#options.node,
+        ...this.#options.nodes?.[name],
       },
     });
     return {

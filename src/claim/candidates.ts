@@ -1,0 +1,60 @@
+/** The workers that may claim, and the order in which they try for one firing. */
+import type { Job } from '../jobs/index.js';
+import type { FiringEntry, WorkerEntry } from '../view/cluster-view.js';
+import { fitsAnybody, isActive, unfitness, type Ability } from '../view/eligibility.js';
+import { hashText, rankOf, type Candidate } from './rank.js';
+
+interface AbleCandidate extends Candidate {
+  readonly ability: Ability;
+}
+
+export class Candidates {
+  #all: readonly AbleCandidate[] = [];
+  #signature = '';
+  /** By what a job asks for: many jobs ask for the same. */
+  readonly #fitting = new Map<string, readonly AbleCandidate[]>();
+
+  /** True when it changed who is there, or what one of them can do. */
+  update(workers: Iterable<WorkerEntry>): boolean {
+    const active = [...workers]
+      .filter(({ value }) => isActive(value))
+      .sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+    const all = active.map(({ nodeId, value: { name, labels, handlers, capacity } }) => ({
+      nodeId,
+      hash: hashText(nodeId),
+      ability: { name, labels, handlers, capacity },
+    }));
+    const signature = JSON.stringify(all);
+    if (signature === this.#signature) return false;
+    this.#all = all;
+    this.#signature = signature;
+    this.#fitting.clear();
+    return true;
+  }
+
+  /** How many try before the node: 0 is the first; -1 when the firing is not for it. Without a job anybody may try. */
+  rank(job: Job | null, firing: FiringEntry, nodeId: string): number {
+    if (job === null) return rankOf(firing.runId, nodeId, this.#all);
+    const { only } = firing.value;
+    const fitting = this.#fittingFor(job);
+    const asked = only === null ? fitting : fitting.filter(({ ability }) => ability.name === only.worker);
+    return rankOf(firing.runId, nodeId, asked);
+  }
+
+  /** Another worker than the one of that name fits. */
+  hasOther(job: Job, name: string): boolean {
+    return this.#fittingFor(job).some(({ ability }) => ability.name !== name);
+  }
+
+  #fittingFor(job: Job): readonly AbleCandidate[] {
+    if (fitsAnybody(job)) return this.#all;
+    const { target, weight, task } = job;
+    const asked = JSON.stringify([target, weight, task.kind === 'handler' ? task.handler : null]);
+    let fitting = this.#fitting.get(asked);
+    if (fitting === undefined) {
+      fitting = this.#all.filter(({ ability }) => unfitness(job, ability) === null);
+      this.#fitting.set(asked, fitting);
+    }
+    return fitting;
+  }
+}
