@@ -40,6 +40,7 @@ import { WallTimerQueue } from '../wall-timer-queue.js';
 import { prepareClaim, type Claim, type ClaimResult, type FakeClaim } from './claim-txn.js';
 import { prepareEnd, prepareHandBack, prepareSettle } from './finish-txn.js';
 import { persist } from './persist.js';
+import { isPromised, Slots, type Verdict } from './slots.js';
 import { Candidates } from './candidates.js';
 
 export interface ClaimOptions {
@@ -82,9 +83,8 @@ export class Claimer implements Service {
   readonly #context: ClaimerContext;
   readonly #queue: WallTimerQueue;
   readonly #busy = new Set<string>();
-  readonly #claimedSlots = new Map<string, { job: string; slot: number }>();
+  readonly #slots: Slots;
   readonly #waitingForRoom = new Set<string>();
-  readonly #waitingForSlot = new Map<string, Set<string>>();
   readonly #abort = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
   readonly #candidates = new Candidates();
@@ -94,6 +94,7 @@ export class Claimer implements Service {
 
   constructor(context: ClaimerContext) {
     this.#context = context;
+    this.#slots = new Slots(context.view);
     // Each claim that etcd does not answer listens.
     setMaxListeners(0, this.#abort.signal);
     this.#queue = new WallTimerQueue(context.clock, (runIds) => {
@@ -168,12 +169,7 @@ export class Claimer implements Service {
   }
 
   #slotFreed(job: string): void {
-    const waiting = this.#waitingForSlot.get(job);
-    this.#waitingForSlot.delete(job);
-    for (const runId of waiting ?? []) {
-      const firing = this.#context.view.firings.get(runId);
-      if (firing) this.#consider(firing);
-    }
+    for (const firing of this.#slots.takeWaiting(job)) this.#consider(firing);
   }
 
   #forget(runId: string): void {
@@ -183,10 +179,7 @@ export class Claimer implements Service {
 
   #forgetForGood(runId: string): void {
     this.#forget(runId);
-    const job = runId.slice(0, runId.indexOf('/'));
-    const waiting = this.#waitingForSlot.get(job);
-    waiting?.delete(runId);
-    if (waiting?.size === 0) this.#waitingForSlot.delete(job);
+    this.#slots.forget(runId);
   }
 
   // ── when ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -252,7 +245,7 @@ export class Claimer implements Service {
   // ── what ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #attempt(runId: string): void {
-    const { view, clock, isTrusted, isHeld, nodeId } = this.#context;
+    const { view, clock, isTrusted, isHeld, nodeId, options } = this.#context;
     const firing = view.firings.get(runId);
     if (!firing || this.#busy.has(runId) || isHeld(runId)) return;
     if (!isTrusted()) return this.#queue.set(runId, clock.now() + RECHECK_MS);
@@ -268,9 +261,17 @@ export class Claimer implements Service {
       this.#waitingForRoom.add(runId);
       return;
     }
-    const slot = this.#isBehindOlderMisfire(firing, job) ? 'none' : this.#freeSlot(firing, job);
-    if (slot === 'none') return this.#overlapped(firing, job);
-    this.#track(runId, this.#claim(firing, entry, job, slot, orphaned));
+    const verdict = this.#slots.judge(firing, job, clock.now());
+    switch (verdict.act) {
+      case 'claim':
+        return this.#track(runId, this.#claim(firing, entry, job, verdict.slot, orphaned));
+      case 'wait':
+        return this.#slots.wait(firing);
+      case 'later':
+        return this.#queue.set(runId, startTime(firing) + this.#rank(firing) * options.staggerMs);
+      case 'skip':
+        return this.#track(runId, this.#skip(firing, verdict));
+    }
   }
 
   #room(): number {
@@ -282,60 +283,8 @@ export class Claimer implements Service {
     return view.jobs.get(view.firings.get(runId)?.id.job ?? '')?.job?.weight ?? 1;
   }
 
-  /** The lowest slot that seems free; null for a job without a bound. */
-  #freeSlot(firing: FiringEntry, job: Job): number | null | 'none' {
-    if (job.maxConcurrent === null) return null;
-    const { view } = this.#context;
-    const taken = new Set<number>();
-    for (const other of view.firingsByJob.get(job.name)?.values() ?? []) {
-      const { slot, node } = other.value;
-      if (other.runId !== firing.runId && slot !== null && node !== null && view.workers.has(node))
-        taken.add(slot);
-    }
-    for (const one of this.#claimedSlots.values()) if (one.job === job.name) taken.add(one.slot);
-    for (let slot = 0; slot < job.maxConcurrent; slot += 1) if (!taken.has(slot)) return slot;
-    return 'none';
-  }
-
-  #isBehindOlderMisfire(firing: FiringEntry, job: Job): boolean {
-    if (!firing.value.misfire || firing.value.attempt > 0 || job.maxConcurrent === null) return false;
-    for (const other of this.#context.view.firingsByJob.get(job.name)?.values() ?? []) {
-      const { misfire, node, attempt } = other.value;
-      if (misfire && node === null && attempt === 0 && other.id.dueMs < firing.id.dueMs) return true;
-    }
-    return false;
-  }
-
-  #overlapped(firing: FiringEntry, job: Job): void {
-    const { clock, options } = this.#context;
-    const startMs = startTime(firing);
-    if (waitsForSlot(firing)) {
-      const waiting = this.#waitingForSlot.get(job.name) ?? new Set();
-      this.#waitingForSlot.set(job.name, waiting.add(firing.runId));
-    } else if (clock.now() < startMs) {
-      this.#queue.set(firing.runId, startMs + this.#rank(firing) * options.staggerMs);
-    } else {
-      this.#track(firing.runId, this.#skip(firing, job));
-    }
-  }
-
-  #skip(firing: FiringEntry, job: Job): Promise<void> {
-    const running = this.#runningBeside(firing).join(', ') || 'another run';
-    const slots = Array.from({ length: job.maxConcurrent ?? 0 }, (_, index) => index);
-    return this.#settle(
-      firing,
-      'skipped',
-      `overlap: ${running} was still running`,
-      firing.value.crashes,
-      slots,
-    );
-  }
-
-  #runningBeside(firing: FiringEntry): string[] {
-    const others = this.#context.view.firingsByJob.get(firing.id.job)?.values() ?? [];
-    return [...others]
-      .filter((other) => other.value.node !== null && other.runId !== firing.runId)
-      .map((one) => one.runId);
+  #skip(firing: FiringEntry, { reason, takenSlots }: Extract<Verdict, { act: 'skip' }>): Promise<void> {
+    return this.#settle(firing, 'skipped', reason, firing.value.crashes, takenSlots);
   }
 
   async #claim(
@@ -356,7 +305,7 @@ export class Claimer implements Service {
       nowMs: clock.now(),
     });
     this.#claiming += job.weight;
-    if (slot !== null) this.#claimedSlots.set(runId, { job: job.name, slot });
+    this.#slots.claiming(runId, job.name, slot);
     let result: ClaimResult;
     try {
       result = prepared.interpret(
@@ -364,7 +313,7 @@ export class Claimer implements Service {
       );
     } finally {
       this.#claiming -= job.weight;
-      this.#claimedSlots.delete(runId);
+      this.#slots.claimed(runId);
     }
     if (result.won) onClaimed(result.claim, job);
     else await this.#afterLoss(firing, entry, job, result);
@@ -390,7 +339,8 @@ export class Claimer implements Service {
     const fake = loss.why === 'changed' ? undefined : loss.fake;
     if (fake) return this.#removeFake(firing, fake);
     if (loss.why === 'slot-taken') {
-      if (!waitsForSlot(firing) && nowMs >= startTime(firing)) return this.#skip(firing, job);
+      if (!isPromised(firing) && nowMs >= startTime(firing))
+        return this.#skip(firing, this.#slots.skip(firing, job));
       this.#queue.set(runId, Math.max(nowMs + SLOT_RECHECK_MS, startTime(firing)));
       return;
     }
@@ -497,9 +447,4 @@ function isForAll({ value }: FiringEntry, job: Job): boolean {
     value.expanded !== null ||
     (job.everywhere && value.only === null && value.node === null && value.attempt === 0)
   );
-}
-
-/** It was promised to run, so that an overlap only delays it. */
-function waitsForSlot(firing: FiringEntry): boolean {
-  return firing.value.attempt > 0 || firing.value.misfire;
 }
