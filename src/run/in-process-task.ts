@@ -5,7 +5,8 @@
  *                └─ kill, timeout ──▶ aborted ── work settles, or grace ends ──▲
  *
  * Nothing can end such work from outside. It is asked to end by an `AbortSignal`; work that does not listen is given up
- * after the grace, and may go on.
+ * after the grace, and may go on. Where that must not be, `onIgnored` is told instead: then the run is over when its work
+ * is, however long that takes.
  */
 import { randomUUID } from 'node:crypto';
 import type { Timer } from '../clock.js';
@@ -31,14 +32,25 @@ export interface Work {
 /** How work ends by itself. */
 export type WorkEnding = Extract<RunEnding, { kind: 'completed' | 'failed' | 'start-failed' }>;
 
-/** `work` is called when the run starts; where it rejects, the run has failed with the error's message. */
+/** Why it was to end, and did not. */
+export type IgnoredEnd = Extract<RunEnding, { kind: 'timed-out' | 'killed' }>;
+
+/**
+ * `work` is called when the run starts; where it rejects, the run has failed with the error's message. With `onIgnored`,
+ * called whenever a grace is over, work is never given up.
+ */
 export function prepareInProcess(
   request: Pick<RunRequest, 'timeoutMs' | 'killGraceMs'>,
   context: RunContext,
   work: (work: Work) => Promise<WorkEnding>,
+  onIgnored?: (why: IgnoredEnd) => void,
 ): PreparedTask {
   const marker = randomUUID();
-  return { marker, hasProcesses: false, start: () => startInProcess(marker, request, context, work) };
+  return {
+    marker,
+    hasProcesses: false,
+    start: () => startInProcess(marker, request, context, work, onIgnored),
+  };
 }
 
 /** A task that cannot be done here. */
@@ -56,6 +68,7 @@ function startInProcess(
   { timeoutMs, killGraceMs }: Pick<RunRequest, 'timeoutMs' | 'killGraceMs'>,
   { clock, log }: RunContext,
   work: (work: Work) => Promise<WorkEnding>,
+  onIgnored: ((why: IgnoredEnd) => void) | undefined,
 ): RunningTask {
   const startedAtMs = clock.now();
   const startedMonotonicMs = clock.monotonicMs();
@@ -82,18 +95,19 @@ function startInProcess(
       leftovers: 0,
     });
   };
-  const end = (why: RunEnding, graceMs: number): void => {
+  const end = (why: IgnoredEnd, graceMs: number): void => {
     if (over) return;
     cause ??= why;
-    abort.abort();
+    abort.abort(new DOMException(abortMessage(why), 'AbortError'));
     const giveUp = (): void => {
+      if (onIgnored) return onIgnored(why);
       log.warn('the task did not end when it was asked to; it may go on in this worker');
       finish(why);
     };
     timers.add(clock.setTimer(graceMs, giveUp));
   };
   if (timeoutMs !== null) {
-    const timedOut: RunEnding = { kind: 'timed-out', exitCode: null, signal: null };
+    const timedOut: IgnoredEnd = { kind: 'timed-out', exitCode: null, signal: null };
     timers.add(clock.setTimer(timeoutMs, () => end(timedOut, killGraceMs)));
   }
   // In a turn of its own, so that whoever starts it hears of the start first, whatever the work does.
@@ -107,4 +121,10 @@ function startInProcess(
     kill: (reason, graceMs = killGraceMs) =>
       end({ kind: 'killed', reason, exitCode: null, signal: null }, graceMs),
   };
+}
+
+function abortMessage(why: IgnoredEnd): string {
+  return why.kind === 'timed-out'
+    ? 'the run took longer than its timeout'
+    : `the run was ended: ${why.reason}`;
 }
