@@ -24,9 +24,16 @@ import type { Logger } from '../telemetry/logger.js';
 import type { FiringRecord } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
 import type { Claim } from './claim-txn.js';
-import { prepareEnd, prepareHandBack, type HeldClaim, type PreparedFinish } from './finish-txn.js';
+import {
+  prepareEnd,
+  prepareHandBack,
+  takingBackCount,
+  type HeldClaim,
+  type PreparedFinish,
+} from './finish-txn.js';
 import { amendLost } from './late-result.js';
 import { persist } from './persist.js';
+import type { AttemptFacts, RunObserver } from './run-observer.js';
 
 /** Why we ended a process ourselves. */
 export type StopReason = 'trust-lost' | 'shutdown' | 'kill-request';
@@ -46,6 +53,7 @@ export interface ExecutionContext {
   readonly prepareTask: PrepareTask;
   /** Ends our processes when we cannot. */
   readonly watchdog?: WorkerWatch | undefined;
+  readonly observer?: RunObserver | undefined;
   readonly isTrusted: () => boolean;
   /** The wall clock can be relied upon; otherwise nothing is started by it. */
   readonly isClockRight: () => boolean;
@@ -141,6 +149,7 @@ export class Execution {
     if (processGroupId !== null) watchdog?.runStarted({ marker, processGroupId });
     this.#latenessMs = this.#running.startedAtMs - this.#startAtMs;
     this.#log.info({ pid: this.#running.pid, latenessMs: this.#latenessMs }, 'started');
+    this.#context.observer?.runStarted?.(this.#facts, this.#latenessMs);
     void this.#running.result.then((result) => {
       if (hasProcesses) watchdog?.runEnded(marker);
       return this.#ended(result);
@@ -183,7 +192,7 @@ export class Execution {
     this.#state = 'finishing';
     const { crashes } = this.claim.firing;
     const firing: FiringRecord = { ...this.claim.before, crashes, node: null, slot: null };
-    void this.#finish(prepareHandBack(this.#keys, this.#held, firing), 'given back');
+    void this.#finish(this.#uncounted(prepareHandBack(this.#keys, this.#held, firing)), 'given back');
   }
 
   /** The job was edited or deleted while this claim waits for its time. */
@@ -192,7 +201,7 @@ export class Execution {
     const { firing, before } = this.claim;
     if (before.attempt === 0 && firing.origin === 'schedule') {
       // Only the leader voids: it knows whether the changed schedule asks for this due time, too.
-      if (entry?.plannedFingerprint !== firing.fingerprint) this.giveBack();
+      if (entry?.wantedFingerprint !== firing.fingerprint) this.giveBack();
     } else if (entry === undefined) {
       this.#state = 'finishing';
       const record = this.#unstarted('cancelled', 'the job was deleted');
@@ -204,8 +213,19 @@ export class Execution {
     return this.#context.keys;
   }
 
+  get #facts(): AttemptFacts {
+    const { id, firing, fencingToken } = this.claim;
+    return { runId: this.runId, job: id.job, dueMs: id.dueMs, attempt: firing.attempt, fencingToken };
+  }
+
   get #held(): HeldClaim {
     return { id: this.claim.id, fencingToken: this.claim.fencingToken, slot: this.claim.firing.slot };
+  }
+
+  /** What has not begun does not count towards the job's `maxRuns`. */
+  #uncounted(prepared: PreparedFinish): PreparedFinish {
+    const { counted } = this.claim;
+    return counted === null ? prepared : takingBackCount(this.#keys, this.#held, prepared, counted);
   }
 
   async #ended(result: RunResult): Promise<void> {
@@ -221,14 +241,18 @@ export class Execution {
       signal: record.signal,
       durationMs: record.durationMs,
     };
+    const { observer } = this.#context;
+    const isOthers = stop === 'trust-lost' || (stop === 'shutdown' && this.job.recovery === 'rerun');
+    if (isOthers) observer?.runEnded?.(this.#facts, record, 'handed-over');
     if (stop === 'trust-lost') return this.#afterCrash(record);
-    if (stop === 'shutdown' && this.job.recovery === 'rerun') {
+    if (isOthers) {
       this.#log.info(facts, 'ended by the shutdown of this worker; another one goes on');
       return this.#finish(prepareHandBack(this.#keys, this.#held, this.#freed()), 'handed over');
     }
     const delayMs = outcome === 'failed' || outcome === 'timed_out' ? this.#retryDelay() : null;
     if (delayMs !== null) {
       this.#log.warn({ ...facts, reason, retryInMs: delayMs }, 'attempt failed; it will be tried again');
+      observer?.runEnded?.(this.#facts, record, 'retry');
       const notBefore = this.#context.clock.now() + delayMs;
       return this.#finish(
         prepareHandBack(this.#keys, this.#held, {
@@ -243,6 +267,7 @@ export class Execution {
       { ...facts, reason, latenessMs: record.latenessMs },
       'finished',
     );
+    observer?.runEnded?.(this.#facts, record, 'recorded');
     return this.#finish(prepareEnd(this.#keys, this.#held, record), outcome, record);
   }
 
@@ -314,8 +339,13 @@ export class Execution {
   async #finish(prepared: PreparedFinish, what: string, record?: RunRecord): Promise<void> {
     const { submit, clock, random, sessionEnded, stopped, over, store } = this.#context;
     try {
-      const written = await persist(submit, prepared.txn, { clock, random, signal: over });
-      const result = prepared.interpret(written);
+      let sent = prepared;
+      let written = await persist(submit, sent.txn, { clock, random, signal: over });
+      for (let next = sent.again?.(written); next; next = sent.again?.(written)) {
+        sent = next;
+        written = await persist(submit, sent.txn, { clock, random, signal: over });
+      }
+      const result = sent.interpret(written);
       if (result === 'done') {
         this.#log.debug({ as: what }, 'the claim ended');
         return;

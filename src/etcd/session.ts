@@ -128,14 +128,19 @@ export class Session {
 
   /** Revokes the lease, so that its keys go at once, if etcd answers soon; it expires otherwise. Never rejects. */
   close(): Promise<void> {
-    return (this.closing ??= this.end());
+    return (this.closing ??= this.end(true));
   }
 
-  private async end(): Promise<void> {
+  /** Renews the lease no more, and lets it expire. Never rejects. */
+  leave(): Promise<void> {
+    return (this.closing ??= this.end(false));
+  }
+
+  private async end(revoke: boolean): Promise<void> {
     const gone = this.state === 'ended';
     this.state = 'closed';
     this.stopWorking();
-    if (!gone) {
+    if (revoke && !gone) {
       await this.store
         .leaseRevoke(this.leaseId, { deadlineMs: REVOKE_DEADLINE_MS })
         .catch((error: unknown) => {

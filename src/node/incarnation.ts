@@ -44,7 +44,9 @@ export interface IncarnationContext {
   /** Aborted when the node stops for good. */
   readonly stopped: AbortSignal;
   /** The lease is gone. */
-  readonly onEnded: () => void;
+  readonly onEnded: (nodeId: string) => void;
+  readonly onElected: (nodeId: string) => void;
+  readonly onDeposed: (nodeId: string, reason: string) => void;
 }
 
 export class Incarnation {
@@ -111,8 +113,12 @@ export class Incarnation {
           term,
         );
         this.#leadership.start();
+        context.onElected(this.nodeId);
       },
-      onDeposed: () => this.#stopLeadershipSoon(),
+      onDeposed: (reason) => {
+        this.#stopLeadershipSoon();
+        context.onDeposed(this.nodeId, reason);
+      },
     });
     this.#claimer = new Claimer({
       ...base,
@@ -171,7 +177,7 @@ export class Incarnation {
     await Promise.all([registered, this.#stopLeadership().then(() => this.#election.resign()), stopped]);
   }
 
-  /** Ends the session; with `revoke` its keys go at once. Never rejects. */
+  /** Ends the session; with `revoke` its keys go at once, without it when the lease expires. Never rejects. */
   async end(revoke: boolean): Promise<void> {
     this.#clockTimer?.cancel();
     this.#awaitTimer?.cancel();
@@ -180,6 +186,7 @@ export class Incarnation {
     this.#stopLeadershipSoon();
     const stopping = [this.#claimer.stop(), this.#election.stop(), this.#stoppingLeadership];
     if (revoke) await this.#session.close();
+    else if (!this.#session.ended) await this.#session.leave();
     this.#context.watchdog?.clearSession();
     await Promise.all(stopping);
   }
@@ -212,7 +219,7 @@ export class Incarnation {
         this.#ended.abort(new Error('the lease is gone'));
         for (const execution of executions.all())
           if (execution.nodeId === this.nodeId) execution.sessionEnded();
-        onEnded();
+        onEnded(this.nodeId);
       }),
       view.onChange((changes) => this.#onView(changes)),
     );

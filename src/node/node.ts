@@ -12,6 +12,7 @@ import { sleep, type Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { Executions } from '../claim/executions.js';
 import type { ExecutionContext } from '../claim/execution.js';
+import type { RunObserver } from '../claim/run-observer.js';
 import type { Keys } from '../etcd/keys.js';
 import { Mirror } from '../etcd/mirror.js';
 import type { Store } from '../etcd/store.js';
@@ -23,6 +24,16 @@ import { ClockGuard } from './clock-guard.js';
 import { Incarnation } from './incarnation.js';
 import type { NodeOptions } from './options.js';
 
+/** Who wants to hear what becomes of this node. Its functions must not throw. */
+export interface NodeObserver extends RunObserver {
+  /** A life has begun: it has a lease, and takes up work. */
+  readonly ready?: (nodeId: string) => void;
+  /** The lease is gone. Another life begins as soon as etcd grants one. */
+  readonly lost?: (nodeId: string) => void;
+  readonly elected?: (nodeId: string) => void;
+  readonly deposed?: (nodeId: string, reason: string) => void;
+}
+
 export interface NodeContext {
   readonly store: Store;
   readonly keys: Keys;
@@ -32,6 +43,7 @@ export interface NodeContext {
   readonly prepareTask: ExecutionContext['prepareTask'];
   /** Started and stopped by whoever made it. */
   readonly watchdog?: WorkerWatch | undefined;
+  readonly observer?: NodeObserver | undefined;
   readonly options: NodeOptions;
 }
 
@@ -51,7 +63,7 @@ export class Node implements Service {
   #stopping: Promise<void> | null = null;
 
   constructor(context: NodeContext) {
-    const { store, keys, clock, random, log, prepareTask, watchdog, options } = context;
+    const { store, keys, clock, random, log, prepareTask, watchdog, observer, options } = context;
     this.#context = context;
     setMaxListeners(0, this.#stopped.signal);
     const mirrored = { clock, log, random };
@@ -65,7 +77,7 @@ export class Node implements Service {
     this.#view.onChange(({ jobs }) => this.#reportBrokenJobs(jobs.keys()));
     this.#executions = new Executions(
       {
-        ...{ store, keys, clock, random, log, prepareTask, watchdog },
+        ...{ store, keys, clock, random, log, prepareTask, watchdog, observer },
         worker: options.name,
         killGraceMs: options.killGraceMs,
         maxCrashes: options.maxCrashes,
@@ -125,18 +137,24 @@ export class Node implements Service {
   }
 
   async #begin(): Promise<void> {
-    const { store, keys, clock, random, log, watchdog, options } = this.#context;
+    const { store, keys, clock, random, log, watchdog, observer, options } = this.#context;
     const life = await Incarnation.begin({
       ...{ store, keys, clock, random, log, watchdog, options },
+      onElected: (nodeId) => observer?.elected?.(nodeId),
+      onDeposed: (nodeId, reason) => observer?.deposed?.(nodeId, reason),
       view: this.#view,
       executions: this.#executions,
       clockGuard: this.#clockGuard,
       stopped: this.#stopped.signal,
-      onEnded: () => this.#beginAgain(),
+      onEnded: (nodeId) => {
+        observer?.lost?.(nodeId);
+        this.#beginAgain();
+      },
     });
     this.#life = life;
     if (this.#isStopped()) await this.#endLife(true);
     else if (life.isOver) this.#beginAgain();
+    else observer?.ready?.(life.nodeId);
   }
 
   #beginAgain(): void {
@@ -178,7 +196,8 @@ export class Node implements Service {
     }
     this.#stopped.abort(new Error('the node was stopped'));
     await Promise.allSettled([this.#starting, this.#living]);
-    await this.#endLife(true);
+    // What cannot be ended, a handler that does not listen, is still ours while the lease lives: then it may expire.
+    await this.#endLife(this.#executions.running === 0);
     this.#executions.close();
     for (const mirror of this.#mirrors) await mirror.stop();
     if (this.#executions.size === 0) log.info('stopped');
