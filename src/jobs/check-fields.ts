@@ -1,3 +1,4 @@
+import { templateProblems } from './check-templates.js';
 import type { LocalProblem } from './problem.js';
 import type { JobDefinition } from './schema.js';
 
@@ -14,7 +15,13 @@ const FIELDS_OF: Readonly<Record<Task, readonly (keyof JobDefinition)[]>> = {
 
 /** What is wrong with how the fields of a definition, each of them good, go together. Paths are those of the definition. */
 export function fieldProblems(definition: JobDefinition): LocalProblem[] {
-  return [...overlapProblems(definition), ...retryProblems(definition)];
+  return [
+    ...overlapProblems(definition),
+    ...retryProblems(definition),
+    ...secretProblems(definition),
+    ...headerProblems(definition),
+    ...templateProblems(definition),
+  ];
 }
 
 /** Whether it says what is to be done, in one way. Looks only at which fields there are: their values may be bad. */
@@ -51,6 +58,22 @@ function retryProblems(definition: JobDefinition): LocalProblem[] {
   const { retries, command } = definition;
   if (retries?.exitCodes === undefined || command !== undefined) return [];
   return [{ ...problem('retries', 'goes with "command" only'), path: ['retries', 'exitCodes'] }];
+}
+
+function secretProblems({ secrets = {}, env = {} }: JobDefinition): LocalProblem[] {
+  return Object.keys(secrets)
+    .filter((name) => Object.hasOwn(env, name))
+    .map((name) => ({
+      ...problem('secrets', 'is a variable in "env", too', 'one name can have one value only'),
+      path: ['secrets', name],
+    }));
+}
+
+function headerProblems({ http }: JobDefinition): LocalProblem[] {
+  const names = Object.keys((typeof http === 'object' && http.headers) || {});
+  return names
+    .filter((name) => /^(etcron-.*|content-length|transfer-encoding|connection)$/i.test(name))
+    .map((name) => ({ ...problem('http', 'is set by etcron itself'), path: ['http', 'headers', name] }));
 }
 
 function problem(field: keyof JobDefinition, message: string, hint?: string): LocalProblem {

@@ -27,5 +27,7 @@ export { renderDiff } from './render-diff.js';
 export { JOB_DEFAULTS, resolveJob } from './resolve.js';
 export { FIELD_NAMES, type JobDefinition } from './schema.js';
 export { serializeDefinition } from './serialize.js';
+export { parseTemplate, type TemplatePart } from './template.js';
+export { formatTime } from './time-format.js';
 export { importCrontab, type CrontabImport, type ImportFinding } from './crontab/import-crontab.js';
 export { definitionsOf, renderImport } from './crontab/render-import.js';

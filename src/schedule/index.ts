@@ -7,3 +7,4 @@ export { parseSchedule, type ScheduleOptions } from './parse-schedule.js';
 export { preview, type PreviewEntry } from './preview.js';
 export type { Schedule } from './schedule.js';
 export { assertTimeZone } from './time-zone-name.js';
+export { zoneTimeline } from './zone-timeline.js';

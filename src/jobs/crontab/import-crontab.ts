@@ -7,6 +7,7 @@ import { assertTimeZone, parseSchedule } from '../../schedule/index.js';
 import { MAX_DESCRIPTION_LENGTH } from '../limits.js';
 import { quote } from '../printable.js';
 import type { JobDefinition } from '../schema.js';
+import { escapeTemplate } from '../template.js';
 import { validateDefinition } from '../validate.js';
 import { readCrontabLine, type CrontabLine } from './crontab-line.js';
 import { jobNames } from './job-names.js';
@@ -182,8 +183,10 @@ class CrontabReader {
     return {
       schedule: entry.schedule,
       timezone: zone,
-      command: commandFor(entry.command, shell),
-      ...(env.size > 0 ? { env: Object.fromEntries(env) } : {}),
+      command: asPlainText(commandFor(entry.command, shell)),
+      ...(env.size > 0
+        ? { env: Object.fromEntries([...env].map(([name, value]) => [name, escapeTemplate(value)])) }
+        : {}),
       ...(home.startsWith('/') ? { cwd: home } : {}),
       ...(description === '' ? {} : { description }),
     };
@@ -223,6 +226,11 @@ function scheduleProblem(schedule: string, zone: string): [message: string, hint
     const hint = error instanceof EtcronError ? error.hint : undefined;
     return hint === undefined ? [messageOf(error)] : [messageOf(error), hint];
   }
+}
+
+/** cron knows no templates. */
+function asPlainText(command: string | string[]): string | string[] {
+  return typeof command === 'string' ? escapeTemplate(command) : command.map(escapeTemplate);
 }
 
 /** cron runs `$SHELL -c <command>`; a string is that with `/bin/sh`. */
