@@ -1,17 +1,18 @@
 /**
  * The claim: the one transaction that decides who runs a firing.
  *
- *     create(lock) = 0  ∧  mod(firing) = seen  ∧  mod(job) = seen  [∧ create(slot) = 0]
- *       → put lock (lease), put firing {attempt + 1, node}, [put slot (lease)]
+ *     create(lock) = 0  ∧  mod(firing) = seen  ∧  mod(job) = seen  [∧ create(slot) = 0]  [∧ mod(count) = seen]
+ *       → put lock (lease), put firing {attempt + 1, node}, [put slot (lease)], [put count {runs + 1}]
  *
  * Each compare has its reason: nobody holds it; it was not claimed, finished, retried or voided meanwhile; we run the
- * definition that we know; and the job stays within its concurrency.
+ * definition that we know; and the job stays within its concurrency, and within its `maxRuns`.
  */
-import type { FiringId, Keys } from '../etcd/keys.js';
+import { slotGroup, type FiringId, type Keys } from '../etcd/keys.js';
 import { decodeRecord, encodeRecord } from '../etcd/record.js';
 import type { KeyValue, Txn, TxnResult } from '../etcd/store.js';
 import { absent, get, modifiedAt, put } from '../etcd/txn.js';
 import { decodeFiring, encodeFiring, type FiringRecord } from '../view/firing-record.js';
+import { encodeRunCount, type RunCountRecord } from '../view/run-count.js';
 import { lockRecordSchema, type LockRecord } from './lock-record.js';
 
 export interface ClaimRequest {
@@ -24,9 +25,19 @@ export interface ClaimRequest {
   readonly leaseId: string;
   /** Null for a job without a bound on concurrency. */
   readonly slot: number | null;
+  /** Null: it does not count towards the job's `maxRuns`. */
+  readonly count: CountedStart | null;
   /** The firing's last attempt died with its worker. */
   readonly afterCrash: boolean;
   readonly nowMs: number;
+}
+
+/** The first attempt of a run that counts. */
+export interface CountedStart {
+  /** Of the key that holds the count; 0 when there is none. */
+  readonly seenRevision: number;
+  /** With this run. */
+  readonly next: RunCountRecord;
 }
 
 /** A claim that we hold. */
@@ -37,6 +48,8 @@ export interface Claim {
   /** The firing as the claim wrote it, and as it was before. */
   readonly firing: FiringRecord;
   readonly before: FiringRecord;
+  /** What it made of the job's count of runs; null when it does not count. */
+  readonly counted: RunCountRecord | null;
 }
 
 export type ClaimResult =
@@ -64,10 +77,10 @@ export interface PreparedClaim {
 
 /** Builds the transaction. Sending it again after a lost reply is safe. */
 export function prepareClaim(keys: Keys, request: ClaimRequest): PreparedClaim {
-  const { id, nodeId, leaseId, slot } = request;
+  const { id, nodeId, leaseId, slot, count } = request;
   const lockKey = keys.lock(id);
   const firingKey = keys.firing(id);
-  const slotKey = slot === null ? null : keys.slot(id.job, slot);
+  const slotKey = slot === null ? null : keys.slot(slotGroup(id), slot);
   const firing: FiringRecord = {
     ...request.firing,
     attempt: request.firing.attempt + 1,
@@ -83,7 +96,7 @@ export function prepareClaim(keys: Keys, request: ClaimRequest): PreparedClaim {
   });
   const won = (fencingToken: number): ClaimResult => ({
     won: true,
-    claim: { id, fencingToken, firing, before: request.firing },
+    claim: { id, fencingToken, firing, before: request.firing, counted: request.count?.next ?? null },
   });
   return {
     txn: {
@@ -92,11 +105,13 @@ export function prepareClaim(keys: Keys, request: ClaimRequest): PreparedClaim {
         modifiedAt(firingKey, request.firingRevision),
         modifiedAt(keys.job(id.job), request.jobRevision),
         ...(slotKey === null ? [] : [absent(slotKey)]),
+        ...(count === null ? [] : [modifiedAt(keys.count(id.job), count.seenRevision)]),
       ],
       success: [
         put(lockKey, lock, leaseId),
         put(firingKey, encodeFiring(firing)),
         ...(slotKey === null ? [] : [put(slotKey, nodeId, leaseId)]),
+        ...(count === null ? [] : [put(keys.count(id.job), encodeRunCount(count.next))]),
       ],
       failure: [get(lockKey), get(firingKey), ...(slotKey === null ? [] : [get(slotKey)])],
     },

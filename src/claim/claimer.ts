@@ -37,7 +37,13 @@ import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view
 import { startTime } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
 import { WallTimerQueue } from '../wall-timer-queue.js';
-import { prepareClaim, type Claim, type ClaimResult, type FakeClaim } from './claim-txn.js';
+import {
+  prepareClaim,
+  type Claim,
+  type ClaimResult,
+  type CountedStart,
+  type FakeClaim,
+} from './claim-txn.js';
 import { prepareEnd, prepareHandBack, prepareSettle } from './finish-txn.js';
 import { persist } from './persist.js';
 import { isPromised, Slots, type Verdict } from './slots.js';
@@ -301,11 +307,12 @@ export class Claimer implements Service {
       firing: firing.value,
       firingRevision: firing.modRevision,
       jobRevision: entry.modRevision,
+      count: countedStart(firing, entry, clock.now()),
       ...{ nodeId, worker, leaseId, slot, afterCrash },
       nowMs: clock.now(),
     });
     this.#claiming += job.weight;
-    this.#slots.claiming(runId, job.name, slot);
+    this.#slots.claiming(firing, slot);
     let result: ClaimResult;
     try {
       result = prepared.interpret(
@@ -447,4 +454,11 @@ function isForAll({ value }: FiringEntry, job: Job): boolean {
     value.expanded !== null ||
     (job.everywhere && value.only === null && value.node === null && value.attempt === 0)
   );
+}
+
+/** Runs of the schedule count towards `maxRuns`, each with its first attempt. */
+function countedStart({ value }: FiringEntry, entry: JobEntry, nowMs: number): CountedStart | null {
+  if ((entry.job?.maxRuns ?? null) === null || value.origin !== 'schedule' || value.attempt > 0) return null;
+  const next = { job: entry.kv.createRevision, runs: entry.runs + 1, at: nowMs };
+  return { seenRevision: entry.count?.modRevision ?? 0, next };
 }

@@ -117,6 +117,7 @@ export class Execution {
           attempt: claim.firing.attempt,
           runId: this.runId,
           fencingToken: String(claim.fencingToken),
+          everywhere: claim.firing.only,
         },
       },
       { clock: context.clock, log: this.#log },
@@ -169,13 +170,13 @@ export class Execution {
   }
 
   /** A durable request to end this run. */
-  killRequested(by: string, why: string): void {
+  killRequested(reason: string): void {
     if (this.#state === 'waiting') {
       this.#state = 'finishing';
-      const record = this.#unstarted('killed', `by ${by}: ${why}`);
+      const record = this.#unstarted('killed', reason);
       void this.#finish(prepareEnd(this.#keys, this.#held, record), 'killed');
     } else {
-      this.#killedBy ??= `by ${by}: ${why}`;
+      this.#killedBy ??= reason;
       this.#running?.kill('kill-request' satisfies StopReason);
     }
   }

@@ -6,14 +6,17 @@
  *     hand back  → delete lock, slot; put firing {node null, …}   (retry later, another worker goes on, or the
  *                                                                  leader voids it: it never started)
  *
+ * Either can take back what the claim added to the job's count of runs, when nothing ran.
+ *
  * A lost reply is resolved by sending the transaction again: it then fails because the lock is gone, and the branch for
  * that case reads what we would have written.
  */
-import type { FiringId, Keys } from '../etcd/keys.js';
-import type { KeyValue, Operation, Txn, TxnResult } from '../etcd/store.js';
+import { slotGroup, type FiringId, type Keys } from '../etcd/keys.js';
+import type { KeyValue, Operation, OperationResult, Txn, TxnResult } from '../etcd/store.js';
 import { absent, createdAt, del, exists, get, modifiedAt, put } from '../etcd/txn.js';
 import { decodeRun, encodeRun, type RunRecord } from '../history/run-record.js';
 import { encodeFiring, type FiringRecord } from '../view/firing-record.js';
+import { decodeRunCount, encodeRunCount, type RunCount, type RunCountRecord } from '../view/run-count.js';
 
 /** What a transaction of this module did. */
 export type FinishResult = 'done' | 'not-ours';
@@ -21,6 +24,8 @@ export type FinishResult = 'done' | 'not-ours';
 export interface PreparedFinish {
   readonly txn: Txn;
   readonly interpret: (result: TxnResult) => FinishResult;
+  /** What to send next, where the answer says that only something else than our claim had changed. */
+  readonly again?: (result: TxnResult) => PreparedFinish | null;
 }
 
 /** What identifies a held claim. */
@@ -53,6 +58,38 @@ export function prepareHandBack(keys: Keys, claim: HeldClaim, firing: FiringReco
   );
 }
 
+/** The same, and takes `counted`, which the claim made of the job's count of runs, back by one. */
+export function takingBackCount(
+  keys: Keys,
+  claim: HeldClaim,
+  prepared: PreparedFinish,
+  counted: RunCountRecord,
+  count: RunCount | null = { value: counted, problem: null, modRevision: claim.fencingToken },
+): PreparedFinish {
+  const { compare, success, failure = [] } = prepared.txn;
+  const key = keys.count(claim.id.job);
+  const value = count?.value ?? null;
+  const isOurs = value !== null && value.job === counted.job && value.runs > 0;
+  const less = isOurs ? [put(key, encodeRunCount({ ...value, runs: value.runs - 1 }))] : [];
+  return {
+    txn: {
+      compare: [...compare, modifiedAt(key, count?.modRevision ?? 0)],
+      success: [...success, ...less],
+      failure: [...failure, get(keys.lock(claim.id)), get(key)],
+    },
+    interpret: prepared.interpret,
+    again(result) {
+      const [lock, now] = result.results.slice(failure.length).map((one) => oneOf(one));
+      if (result.succeeded || lock?.createRevision !== claim.fencingToken) return null;
+      return takingBackCount(keys, claim, prepared, counted, now ? decodeRunCount(now) : null);
+    },
+  };
+}
+
+function oneOf(result: OperationResult): KeyValue | undefined {
+  return result.type === 'get' ? result.kvs[0] : undefined;
+}
+
 function prepare(
   keys: Keys,
   claim: HeldClaim,
@@ -72,7 +109,7 @@ function prepare(
 
 function release(keys: Keys, claim: HeldClaim): Operation[] {
   const { id, slot } = claim;
-  return slot === null ? [del(keys.lock(id))] : [del(keys.lock(id)), del(keys.slot(id.job, slot))];
+  return slot === null ? [del(keys.lock(id))] : [del(keys.lock(id)), del(keys.slot(slotGroup(id), slot))];
 }
 
 /** Ends a firing that nobody holds (and that is still as it was seen), because its turn will not come. */
@@ -87,7 +124,7 @@ export function prepareSettle(
     compare: [
       absent(keys.lock(id)),
       modifiedAt(keys.firing(id), modRevision),
-      ...takenSlots.map((slot) => exists(keys.slot(id.job, slot))),
+      ...takenSlots.map((slot) => exists(keys.slot(slotGroup(id), slot))),
     ],
     success: [del(keys.firing(id)), put(keys.run(id), encodeRun(record))],
     failure: [get(keys.lock(id)), get(keys.firing(id))],

@@ -11,6 +11,7 @@ import type { FiringEntry, WorkerEntry } from '../view/cluster-view.js';
 import { cursorRecordSchema, type CursorRecord } from '../view/cursor-record.js';
 import { decodeFiring } from '../view/firing-record.js';
 import { JobEntry } from '../view/job-entry.js';
+import { decodeRunCount, type RunCount } from '../view/run-count.js';
 import type { Cluster } from './environment.js';
 
 export interface Snapshot {
@@ -47,6 +48,8 @@ export async function takeSnapshot({ store, keys }: Cluster): Promise<Snapshot> 
 
 function decode(keys: Keys, revision: number, kvs: readonly KeyValue[]): Snapshot {
   const jobs = new Map<string, JobEntry>();
+  /** They come before the jobs, in the order of the keys. */
+  const counts = new Map<string, RunCount>();
   const firings: FiringEntry[] = [];
   const workers: WorkerEntry[] = [];
   let leader: LeaderRecord | null = null;
@@ -55,7 +58,9 @@ function decode(keys: Keys, revision: number, kvs: readonly KeyValue[]): Snapsho
     const { key } = kv;
     if (key.startsWith(keys.jobs)) {
       const name = key.slice(keys.jobs.length);
-      jobs.set(name, new JobEntry(name, kv));
+      jobs.set(name, new JobEntry(name, kv, counts.get(name)));
+    } else if (key.startsWith(keys.counts)) {
+      counts.set(key.slice(keys.counts.length), decodeRunCount(kv));
     } else if (key.startsWith(keys.firings)) {
       const entry = firingEntry(keys, kv);
       if (entry) firings.push(entry);

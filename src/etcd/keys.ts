@@ -1,6 +1,6 @@
 /**
  * Where everything lies in etcd. The names under the prefix are chosen so that what a node mirrors in one watch
- * (cursor, firings, jobs, kill, leader) is one contiguous range, which gives a totally ordered, consistent view.
+ * (counts, cursor, firings, jobs, kill, leader) is one contiguous range, which gives a totally ordered, consistent view.
  */
 import { JOB_NAME_PATTERN } from '../jobs/job-name.js';
 import { BoundedCache } from '../schedule/bounded-cache.js';
@@ -48,6 +48,14 @@ export function formatRunId(id: FiringId): string {
   return `${id.job}/${duePart(id)}`;
 }
 
+const OF_ONE_WORKER = /(?:^|\.)(on-.+)$/s;
+
+/** Whose slots a firing takes: those of its job, and where that runs everywhere those of the job on its worker. */
+export function slotGroup({ job, suffix }: FiringId): string {
+  const worker = OF_ONE_WORKER.exec(suffix ?? '')?.[1];
+  return worker === undefined ? job : `${job}/${worker}`;
+}
+
 /** The fields that every log line about a firing carries, beside the node. */
 export function firingFacts(id: FiringId): { job: string; due: string } {
   return { job: id.job, due: duePart(id) };
@@ -68,6 +76,8 @@ export function parseRunId(text: string): FiringId | null {
 /** All keys below one prefix. */
 export class Keys {
   readonly prefix: string;
+  /** How many runs jobs with `maxRuns` have had. */
+  readonly counts: string;
   readonly cursor: string;
   readonly leader: string;
   readonly jobs: string;
@@ -76,12 +86,16 @@ export class Keys {
   readonly slots: string;
   readonly runs: string;
   readonly kills: string;
+  /** The sizes of limits that jobs share, and who holds what of them. */
+  readonly limits: string;
+  readonly limitSlots: string;
   readonly workers: string;
   /** Which set of files manages a job. Read by the command line alone. */
   readonly sets: string;
 
   constructor(prefix: string = DEFAULT_PREFIX) {
     this.prefix = prefix;
+    this.counts = `${prefix}/counts/`;
     this.cursor = `${prefix}/cursor`;
     this.leader = `${prefix}/leader`;
     this.jobs = `${prefix}/jobs/`;
@@ -90,13 +104,16 @@ export class Keys {
     this.slots = `${prefix}/slots/`;
     this.runs = `${prefix}/runs/`;
     this.kills = `${prefix}/kill/`;
+    this.limits = `${prefix}/limits/`;
+    // Outside of what is mirrored: a firing shows what it holds.
+    this.limitSlots = `${prefix}/slots-of-limits/`;
     this.workers = `${prefix}/workers/`;
     this.sets = `${prefix}/sets/`;
   }
 
-  /** cursor, firings, jobs, kill and leader: everything that a node mirrors but the workers. */
+  /** counts, cursor, firings, jobs, kill and leader: everything that a node mirrors but the workers. */
   get mirrored(): KeyRange {
-    return { start: this.cursor, end: `${this.prefix}/lock` };
+    return { start: this.counts, end: `${this.prefix}/lock` };
   }
 
   get mirroredWorkers(): KeyRange {
@@ -105,6 +122,10 @@ export class Keys {
 
   job(name: string): string {
     return this.jobs + name;
+  }
+
+  count(job: string): string {
+    return this.counts + job;
   }
 
   setOf(job: string): string {
@@ -131,8 +152,17 @@ export class Keys {
     return this.kills + formatRunId(id);
   }
 
-  slot(job: string, index: number): string {
-    return `${this.slots}${job}/${index}`;
+  /** `group`: see `slotGroup`. */
+  slot(group: string, index: number): string {
+    return `${this.slots}${group}/${index}`;
+  }
+
+  limit(name: string): string {
+    return this.limits + name;
+  }
+
+  limitSlot(name: string, index: number): string {
+    return `${this.limitSlots}${name}/${index}`;
   }
 
   firingsOf(job: string): KeyRange {

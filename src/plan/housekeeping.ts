@@ -4,13 +4,13 @@
  * - run records beyond a job's history limits are pruned; those younger than `minRecordAgeMs` stay whatever the limits
  *   say, and so do those that the cursor has not passed, because the planner relies on them to know what ran;
  * - firings whose job is gone end: those that started before as `cancelled`, those asked for by hand as well;
- * - kill requests for firings that do not exist any more are removed.
+ * - kill requests for firings that do not exist any more are removed, and so are the counts of runs of deleted jobs.
  *
  * Every write compares what it was decided on, and a crash in between leaves only what the next round finds again.
  */
 import { sleep, type Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
-import { firingFacts, parseRunId, type Keys } from '../etcd/keys.js';
+import { firingFacts, JOB_NAME_PATTERN, parseRunId, type Keys } from '../etcd/keys.js';
 import { readPage } from '../etcd/listing.js';
 import type { KeyValue, Store } from '../etcd/store.js';
 import { absent, del, modifiedAt, put } from '../etcd/txn.js';
@@ -90,6 +90,7 @@ export class Housekeeping {
   async bite(): Promise<void> {
     await this.#endOrphans();
     await this.#removeStaleKills();
+    await this.#removeStaleCounts();
     await this.#prunePages();
   }
 
@@ -152,6 +153,19 @@ export class Housekeeping {
         continue;
       const key = keys.kill(id);
       await writer.commit({ compare: [modifiedAt(key, kill.modRevision)], operations: [del(key)] });
+    }
+  }
+
+  /** Of jobs that are gone. (A job that was put there anew has a count of its own, whatever stands there.) */
+  async #removeStaleCounts(): Promise<void> {
+    const { view, keys, writer } = this.#context;
+    for (const [name, count] of view.counts) {
+      if (view.jobs.has(name) || !JOB_NAME_PATTERN.test(name)) continue;
+      const key = keys.count(name);
+      await writer.commit({
+        compare: [modifiedAt(key, count.modRevision), absent(keys.job(name))],
+        operations: [del(key)],
+      });
     }
   }
 

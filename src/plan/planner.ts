@@ -191,7 +191,8 @@ export class Planner {
     // With the basis from before this batch: an own cursor write within it may be younger than the change beside it.
     for (const [name, old] of changes.jobs) {
       const now = this.#context.view.jobs.get(name);
-      const revision = now?.modRevision ?? changes.revision;
+      const isCount = now !== undefined && now.modRevision === old?.modRevision;
+      const revision = isCount ? changes.revision : (now?.modRevision ?? changes.revision);
       this.#markDirty(name, { fromMs: this.#basis.sentAtMs, revision }, old, now);
     }
     // A claim given back after its job was changed, or a firing that we planned while the change was under way.
@@ -286,8 +287,10 @@ export class Planner {
       this.#planned = { jobsRevision: 0, at: this.#basis.sentAtMs - back };
     }
     for (const [name, entry] of view.jobs) {
-      if (entry.modRevision <= this.#planned.jobsRevision) this.#schedule(name, entry.schedule);
-      else this.#dirty.set(name, { fromMs: this.#planned.at, revision: entry.modRevision });
+      // With a count that changed it may have been done in between.
+      const revision = Math.max(entry.modRevision, entry.count?.modRevision ?? 0);
+      if (revision <= this.#planned.jobsRevision) this.#schedule(name, entry.schedule);
+      else this.#dirty.set(name, { fromMs: this.#planned.at, revision });
     }
     // A job deleted or changed since then left firings that its schedule does not ask for any more.
     for (const firing of view.firings.values()) {
@@ -520,7 +523,7 @@ export class Planner {
     const firings = [...(view.firingsByJob.get(name)?.values() ?? [])].filter(
       (one) => one.id.suffix === null,
     );
-    let overdue = firings.filter((one) => isUnstarted(one) && startTime(one) <= throughMs);
+    let overdue = firings.filter((one) => isToStart(one) && startTime(one) <= throughMs);
     if (afterConflict) {
       // Somebody put a firing where a record stands: the due time is accounted for, and the firing stands in the way.
       const dues = overdue.map((one) => one.id.dueMs);
@@ -803,8 +806,13 @@ function isUnstarted(firing: FiringEntry): boolean {
   return firing.value.origin === 'schedule' && firing.value.attempt === 0 && firing.value.node === null;
 }
 
+/** Itself, not through those that it was expanded into. */
+function isToStart(firing: FiringEntry): boolean {
+  return isUnstarted(firing) && firing.value.expanded === null && firing.id.suffix === null;
+}
+
 function isOverdue(firing: FiringEntry, throughMs: number): boolean {
-  return startTime(firing) <= throughMs && isUnstarted(firing) && !firing.value.misfire;
+  return startTime(firing) <= throughMs && isToStart(firing) && !firing.value.misfire;
 }
 
 /** The job's schedule does not ask for this firing (any more), and it never started. */

@@ -38,6 +38,7 @@ it('lets one of ten clients win a claim, and tells the others who holds it', asy
           nowMs: Date.now(),
         },
         ...{ nodeId: `node-${index}`, worker: `worker-${index}`, slot: 0, afterCrash: false },
+        count: null,
       });
     }),
   );

@@ -70,7 +70,8 @@ async function execute(
   if (!parsed.ok) throw new Error('the job is broken');
   const id = { job: 'job', dueMs: DUE_MS, suffix: null };
   const before = plannedFiring('f');
-  const claim = { id, fencingToken: 1, before, firing: { ...before, attempt: 1, node: 'a-1' } };
+  const firing = { ...before, attempt: 1, node: 'a-1' };
+  const claim = { id, fencingToken: 1, before, firing, counted: null };
   const execution = new Execution(context, claim, parsed.job);
   execution.tryStart();
   trusted = during(execution);

@@ -43,12 +43,20 @@ describe('run ids', () => {
 });
 
 describe('Keys', () => {
-  it('mirrors cursor, firings, jobs, kills and leader, and neither locks nor runs', () => {
+  it('mirrors counts, cursor, firings, jobs, kills and leader, and neither locks nor runs', () => {
     const keys = new Keys('/x');
     const id = { job: 'j', dueMs: 0, suffix: null };
     const { start, end } = keys.mirrored;
     const inside = (key: string): boolean => start <= key && key < end;
-    for (const key of [keys.cursor, keys.firing(id), keys.job('j'), keys.kill(id), keys.leader]) {
+    const mirrored = [
+      keys.count('j'),
+      keys.cursor,
+      keys.firing(id),
+      keys.job('j'),
+      keys.kill(id),
+      keys.leader,
+    ];
+    for (const key of mirrored) {
       expect([key, inside(key)]).toEqual([key, true]);
     }
     for (const key of [keys.lock(id), keys.slot('j', 0), keys.run(id), keys.worker('w')]) {

@@ -118,6 +118,8 @@ export class ClusterFeed implements Service {
   #jobChanged(name: string, before: JobEntry | undefined): void {
     const after = this.view.jobs.get(name);
     if (!after) return this.#tell({ kind: 'job', name, change: 'deleted', detail: '' });
+    // Its runs were counted.
+    if (after.modRevision === before?.modRevision) return;
     const [problem] = after.problems;
     if (problem) return this.#tell({ kind: 'job', name, change: 'broken', detail: formatProblem(problem) });
     const detail =

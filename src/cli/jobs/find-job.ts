@@ -1,15 +1,18 @@
 import { EtcronError } from '../../errors.js';
 import { listRange } from '../../etcd/listing.js';
-import { prefixRange, singleKey } from '../../etcd/store.js';
+import { prefixRange } from '../../etcd/store.js';
+import { get } from '../../etcd/txn.js';
 import { quote } from '../../jobs/index.js';
 import { nearest } from '../../schedule/nearest.js';
 import { JobEntry } from '../../view/job-entry.js';
+import { decodeRunCount } from '../../view/run-count.js';
 import type { Cluster } from '../environment.js';
 
 /** Rejects with ETCRON_JOB_NOT_FOUND, and with the name that was meant where one is near. */
 export async function findJob({ store, keys }: Cluster, name: string): Promise<JobEntry> {
-  const { kvs } = await store.range(singleKey(keys.job(name)));
-  if (kvs[0]) return new JobEntry(name, kvs[0]);
+  const { results } = await store.txn({ compare: [], success: [get(keys.job(name)), get(keys.count(name))] });
+  const [job, count] = results.map((result) => (result.type === 'get' ? result.kvs[0] : undefined));
+  if (job) return new JobEntry(name, job, count && decodeRunCount(count));
   throw await jobNotFound({ store, keys }, name);
 }
 
