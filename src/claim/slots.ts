@@ -6,6 +6,7 @@
  * overlap). What was promised waits for a free slot instead: later attempts, and the late runs that a misfire policy
  * chose, these in the order of their due times.
  */
+import { slotGroup, type FiringId } from '../etcd/keys.js';
 import type { Job } from '../jobs/index.js';
 import type { ClusterView, FiringEntry } from '../view/cluster-view.js';
 import { startTime } from '../view/firing-record.js';
@@ -22,7 +23,7 @@ export type Verdict =
 
 export class Slots {
   readonly #view: ClusterView;
-  readonly #claiming = new Map<string, { readonly job: string; readonly slot: number }>();
+  readonly #claiming = new Map<string, { readonly group: string; readonly slot: number }>();
   readonly #waiting = new Map<string, Set<string>>();
 
   constructor(view: ClusterView) {
@@ -40,7 +41,9 @@ export class Slots {
   skip(firing: FiringEntry, job: Job): Extract<Verdict, { act: 'skip' }> {
     const others = this.#view.firingsByJob.get(job.name)?.values() ?? [];
     const running = [...others]
-      .filter((other) => other.value.node !== null && other.runId !== firing.runId)
+      .filter(
+        ({ id, value, runId }) => value.node !== null && runId !== firing.runId && isBeside(id, firing.id),
+      )
       .map(({ runId }) => runId);
     const reason = `overlap: ${running.join(', ') || 'another run'} was still running`;
     return {
@@ -51,8 +54,8 @@ export class Slots {
   }
 
   /** A claim that takes this slot is under way. */
-  claiming(runId: string, job: string, slot: number | null): void {
-    if (slot !== null) this.#claiming.set(runId, { job, slot });
+  claiming({ id, runId }: FiringEntry, slot: number | null): void {
+    if (slot !== null) this.#claiming.set(runId, { group: slotGroup(id), slot });
   }
 
   claimed(runId: string): void {
@@ -82,13 +85,15 @@ export class Slots {
   /** The lowest slot that seems free; null for a job without a bound. */
   #freeSlot(firing: FiringEntry, job: Job): number | null | 'none' {
     if (job.maxConcurrent === null) return null;
+    const group = slotGroup(firing.id);
     const taken = new Set<number>();
     for (const other of this.#view.firingsByJob.get(job.name)?.values() ?? []) {
       const { slot, node } = other.value;
+      if (!isBeside(other.id, firing.id)) continue;
       if (other.runId !== firing.runId && slot !== null && node !== null && this.#view.workers.has(node))
         taken.add(slot);
     }
-    for (const one of this.#claiming.values()) if (one.job === job.name) taken.add(one.slot);
+    for (const one of this.#claiming.values()) if (one.group === group) taken.add(one.slot);
     for (let slot = 0; slot < job.maxConcurrent; slot += 1) if (!taken.has(slot)) return slot;
     return 'none';
   }
@@ -97,7 +102,8 @@ export class Slots {
     if (!firing.value.misfire || firing.value.attempt > 0 || job.maxConcurrent === null) return false;
     for (const other of this.#view.firingsByJob.get(job.name)?.values() ?? []) {
       const { misfire, node, attempt } = other.value;
-      if (misfire && node === null && attempt === 0 && other.id.dueMs < firing.id.dueMs) return true;
+      const isOlder = other.id.dueMs < firing.id.dueMs && isBeside(other.id, firing.id);
+      if (misfire && node === null && attempt === 0 && isOlder) return true;
     }
     return false;
   }
@@ -106,4 +112,9 @@ export class Slots {
 /** It was promised to run, so that an overlap only delays it. */
 export function isPromised({ value }: FiringEntry): boolean {
   return value.attempt > 0 || value.misfire;
+}
+
+/** They take slots from one another. */
+function isBeside(a: FiringId, b: FiringId): boolean {
+  return slotGroup(a) === slotGroup(b);
 }

@@ -14,6 +14,8 @@ export type FiringState =
   /** A worker has it, and its time has not come. */
   | 'claimed'
   | 'running'
+  /** It stands for one run on each worker, and ends with the last of them. */
+  | 'expanded'
   /** Its worker is gone; another one takes it over, or it ends `lost`. */
   | 'orphaned';
 
@@ -27,6 +29,7 @@ export function firingState(firing: FiringEntry, liveNodes: ReadonlySet<string>,
     if (!liveNodes.has(node)) return 'orphaned';
     return nowMs < startMs ? 'claimed' : 'running';
   }
+  if (firing.value.expanded !== null) return nowMs < startMs ? 'planned' : 'expanded';
   if (nowMs > startMs + LATE_AFTER_MS) return 'late';
   return attempt > 0 ? 'waiting' : 'planned';
 }
@@ -46,6 +49,8 @@ export function describeFiring(firing: FiringEntry, state: FiringState, nowMs: n
       return `claimed by ${worker}, due ${relativeText(startTime(firing), nowMs)}`;
     case 'running':
       return `running on ${worker}, attempt ${attempt}`;
+    case 'expanded':
+      return `on ${firing.value.expanded ?? 0} workers: see the runs of each`;
     case 'orphaned':
       return `attempt ${attempt} was lost with its worker ${worker}`;
   }

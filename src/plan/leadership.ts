@@ -1,5 +1,6 @@
 /** Everything that a node does because it leads, for one term. */
 import type { Term } from '../election/election.js';
+import { Expander } from './expander.js';
 import { Housekeeping, type HousekeepingOptions } from './housekeeping.js';
 import { LeaderWriter } from './leader-writer.js';
 import { Planner, type PlannerContext } from './planner.js';
@@ -11,6 +12,7 @@ export interface LeadershipContext extends PlannerContext {
 export class Leadership {
   readonly #planner: Planner;
   readonly #housekeeping: Housekeeping;
+  readonly #expander: Expander;
   readonly #abort = new AbortController();
 
   constructor(context: LeadershipContext, term: Term) {
@@ -18,11 +20,13 @@ export class Leadership {
     // Its writes do not move the cursor, so it needs no cursor revision.
     const writer = new LeaderWriter({ ...context, signal: this.#abort.signal }, term.createRevision, 0);
     this.#housekeeping = new Housekeeping({ ...context, options: context.housekeeping, writer });
+    this.#expander = new Expander({ ...context, writer });
   }
 
   start(): void {
     this.#planner.start();
     this.#housekeeping.start();
+    this.#expander.start();
   }
 
   /** Trust came back, or something else calls for a look at the schedule now. */
@@ -32,6 +36,6 @@ export class Leadership {
 
   async stop(): Promise<void> {
     this.#abort.abort(new Error('no longer leader'));
-    await Promise.all([this.#planner.stop(), this.#housekeeping.stop()]);
+    await Promise.all([this.#planner.stop(), this.#housekeeping.stop(), this.#expander.stop()]);
   }
 }

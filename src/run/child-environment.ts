@@ -18,6 +18,8 @@ export interface RunIdentity {
   readonly runId: string;
   /** Grows with every claim of any firing; lets a resource refuse a run that has been superseded. */
   readonly fencingToken: string;
+  /** Of a job that runs on all workers: this is the index-th (from 0) of so many runs. */
+  readonly everywhere?: { readonly index: number; readonly count: number } | null;
 }
 
 /**
@@ -45,6 +47,10 @@ export function childEnvironment(
   env.ETCRON_ATTEMPT = String(identity.attempt);
   env.ETCRON_RUN_ID = identity.runId;
   env.ETCRON_FENCING_TOKEN = identity.fencingToken;
+  if (identity.everywhere) {
+    env.ETCRON_INDEX = String(identity.everywhere.index);
+    env.ETCRON_COUNT = String(identity.everywhere.count);
+  }
   env[RUN_MARKER_VARIABLE] = marker;
   return env;
 }

@@ -63,6 +63,8 @@ export class MemoryCluster {
   readonly nodes: MemoryNode[] = [];
   readonly admin: MemoryStore;
   readonly #options: MemoryClusterOptions;
+  /** Nodes so far: one of the same name is another node. */
+  #made = 0;
 
   constructor(options: MemoryClusterOptions = {}) {
     this.#options = options;
@@ -228,7 +230,7 @@ export class MemoryCluster {
   }
 
   #make(name: string): MemoryNode {
-    const random = this.random.fork(`node ${name} ${this.nodes.length}`);
+    const random = this.random.fork(`node ${name} ${this.#made++}`);
     const store = this.etcd.connect({ name, ...this.#options.store?.(name, random) });
     const alive = { processes: new Set<() => void>(), isAlive: true };
     const node = new Node({

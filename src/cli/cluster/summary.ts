@@ -72,6 +72,8 @@ function countFirings({ firings }: Snapshot, live: ReadonlySet<string>, nowMs: n
       case 'planned':
         counts.planned += 1;
         break;
+      case 'expanded':
+        break;
       case 'claimed':
       case 'running':
         counts.inFlight += 1;
