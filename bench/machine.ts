@@ -1,7 +1,7 @@
 /** On what the figures were measured. */
 import { readFile, realpath } from 'node:fs/promises';
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
-import { packageVersion } from '../src/cli/version.js';
+import { packageVersion } from '../src/version.js';
 
 export interface Machine {
   readonly node: string;

@@ -18,7 +18,7 @@ import { contextOf, provideEnvironment } from './context.js';
 import type { CliEnvironment } from './environment.js';
 import { examples } from './help.js';
 import { reportError } from './report-error.js';
-import { packageVersion } from './version.js';
+import { packageVersion } from '../version.js';
 
 const EXIT_CODES = `
 Exit codes:

@@ -9,7 +9,7 @@ import { createSecureContext } from 'node:tls';
 import type { z } from 'zod';
 import { EtcronError, messageOf } from '../errors.js';
 import { ConfigFile, reasonOf } from './config-file.js';
-import { CONNECTION_SETTINGS, type ConnectionFlags, type ConnectionSetting } from './connection-settings.js';
+import { CONNECTION_SETTINGS, type ConnectionSetting } from './connection-settings.js';
 import type { EndpointAddress } from './endpoint-address.js';
 import { DEFAULT_CALL_DEADLINE_MS, DEFAULT_DIAL_DEADLINE_MS, type TlsMaterial } from './etcd-store.js';
 import { DEFAULT_PREFIX } from './keys.js';
@@ -26,11 +26,13 @@ export interface ConnectionOptions {
 }
 
 export interface ConnectionSources {
-  readonly flags?: ConnectionFlags;
+  readonly flags?: Readonly<Partial<Record<ConnectionSetting, unknown>>>;
   /** Default: `process.env`. An empty variable counts as not set. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Default: `$ETCRON_CONFIG`, else `etcron.yaml` in `cwd` when there is one. */
-  readonly configPath?: string;
+  /** How messages call a flag; by default as the command line does. */
+  readonly nameOf?: (setting: ConnectionSetting) => string;
+  /** Default: `$ETCRON_CONFIG`, else `etcron.yaml` in `cwd` when there is one; null: no file. */
+  readonly configPath?: string | null;
   readonly cwd?: string;
   /** Top-level keys of the file that belong to others. */
   readonly otherSections?: readonly string[];
@@ -63,7 +65,7 @@ export async function resolveConnectionOptions(sources: ConnectionSources = {}):
   file?.checkKeys([], [SECTION, ...(sources.otherSections ?? [])]);
   file?.checkKeys([SECTION], NAMES);
   const find = <Name extends ConnectionSetting>(name: Name): Found<SettingValue<Name>> | null =>
-    findSetting(name, sources.flags ?? {}, env, file, cwd);
+    findSetting(name, sources, env, file, cwd);
 
   const endpoints = find('endpoints');
   const tlsFiles = { cacert: find('cacert'), cert: find('cert'), key: find('key') };
@@ -83,6 +85,7 @@ async function openConfigFile(
   env: Readonly<Record<string, string | undefined>>,
   cwd: string,
 ): Promise<ConfigFile | null> {
+  if (sources.configPath === null) return null;
   const named = sources.configPath ?? (env.ETCRON_CONFIG || undefined);
   const file = await ConfigFile.read(
     named === undefined ? resolve(cwd, DEFAULT_CONFIG_FILE) : resolve(cwd, named),
@@ -96,7 +99,7 @@ async function openConfigFile(
 
 function findSetting<Name extends ConnectionSetting>(
   name: Name,
-  flags: ConnectionFlags,
+  { flags = {}, nameOf }: ConnectionSources,
   env: Readonly<Record<string, string | undefined>>,
   file: ConfigFile | null,
   cwd: string,
@@ -105,7 +108,8 @@ function findSetting<Name extends ConnectionSetting>(
   const path = [SECTION, name];
   const fromFile = file?.get(...path);
   let given: Found<unknown>;
-  if (flags[name] !== undefined) given = { value: flags[name], source: flag, rank: 0, base: cwd };
+  if (flags[name] !== undefined)
+    given = { value: flags[name], source: nameOf?.(name) ?? flag, rank: 0, base: cwd };
   else if (env[variable]) given = { value: env[variable], source: variable, rank: 1, base: cwd };
   else if (file && fromFile !== undefined && fromFile !== null) {
     given = { value: fromFile, source: file.where(path), rank: 2, base: dirname(file.path) };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resolveWorkerSettings, type WorkerSources } from '../../src/cli/worker/resolve-settings.js';
-import { WORKER_SETTINGS } from '../../src/cli/worker/worker-settings.js';
+import { WORKER_SETTINGS } from '../../src/node/worker-settings.js';
 import { CONNECTION_SETTINGS } from '../../src/etcd/connection-settings.js';
 import { NODE_DEFAULTS } from '../../src/node/options.js';
 import { LOG_LEVELS } from '../../src/telemetry/logger.js';

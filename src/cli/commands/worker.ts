@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { contextOf } from '../context.js';
 import { examples } from '../help.js';
 import { collect } from '../parse-flags.js';
-import { WORKER_SETTINGS, type WorkerFlags } from '../worker/worker-settings.js';
+import { WORKER_SETTINGS, type WorkerFlags } from '../../node/worker-settings.js';
 
 const SIGNALS = `
 Signals:

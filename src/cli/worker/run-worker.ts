@@ -20,10 +20,10 @@ import { Watchdog } from '../../run/watchdog/watchdog.js';
 import { createLogger, type Logger } from '../../telemetry/logger.js';
 import { connectionOptions } from '../connection.js';
 import type { CliContext } from '../context.js';
-import { packageVersion } from '../version.js';
+import { packageVersion } from '../../version.js';
 import { resolveWorkerSettings, type WorkerConfig } from './resolve-settings.js';
 import { listenForStop, type StopSignal } from './stop-signals.js';
-import type { WorkerFlags } from './worker-settings.js';
+import type { WorkerFlags } from '../../node/worker-settings.js';
 
 /** Secrets that nobody needs after the connection was made; dumps and debuggers show the environment. */
 const SECRET_VARIABLES = ['ETCRON_PASSWORD'];

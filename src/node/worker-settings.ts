@@ -1,7 +1,7 @@
 /** The settings of a worker: one table, from which flags, variables, keys of the configuration file and docs take their names. */
 import { z } from 'zod';
-import { DURATION_HELP, formatDuration, parseDuration } from '../../duration.js';
-import type { LogLevel } from '../../telemetry/logger.js';
+import { DURATION_HELP, formatDuration, parseDuration } from '../duration.js';
+import type { LogLevel } from '../telemetry/logger.js';
 
 export interface WorkerSetting<T = unknown> {
   /** With two dashes, on the command line. */
