@@ -23,6 +23,7 @@ export const ERROR_CATALOGUE = {
   },
   ETCRON_YAML_INVALID: { exitCode: 2, httpStatus: 400, summary: 'a text is neither JSON nor YAML' },
   ETCRON_JOB_INVALID: { exitCode: 2, httpStatus: 422, summary: 'a job definition breaks the schema' },
+  ETCRON_WARNINGS: { exitCode: 2, httpStatus: 422, summary: 'warnings are not accepted (--strict)' },
   ETCRON_JOB_NAME_INVALID: {
     exitCode: 2,
     httpStatus: 422,

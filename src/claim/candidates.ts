@@ -1,7 +1,7 @@
 /** The workers that may claim, and the order in which they try for one firing. */
 import type { Job } from '../jobs/index.js';
 import type { FiringEntry, WorkerEntry } from '../view/cluster-view.js';
-import { fitsAnybody, isActive, unfitness, type Ability } from '../view/eligibility.js';
+import { abilitiesOf, fitsAnybody, unfitness, type Ability } from '../view/eligibility.js';
 import { hashText, rankOf, type Candidate } from './rank.js';
 
 interface AbleCandidate extends Candidate {
@@ -16,17 +16,10 @@ export class Candidates {
 
   /** True when it changed who is there, or what one of them can do. */
   update(workers: Iterable<WorkerEntry>): boolean {
-    const active = [...workers]
-      .filter(({ value }) => isActive(value))
-      .sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
-    const all = active.map(({ nodeId, value: { name, labels, handlers, capacity } }) => ({
-      nodeId,
-      hash: hashText(nodeId),
-      ability: { name, labels, handlers, capacity },
-    }));
-    const signature = JSON.stringify(all);
+    const able = abilitiesOf(workers);
+    const signature = JSON.stringify(able);
     if (signature === this.#signature) return false;
-    this.#all = all;
+    this.#all = able.map(({ nodeId, ability }) => ({ nodeId, ability, hash: hashText(nodeId) }));
     this.#signature = signature;
     this.#fitting.clear();
     return true;
@@ -44,6 +37,15 @@ export class Candidates {
   /** Another worker than the one of that name fits. */
   hasOther(job: Job, name: string): boolean {
     return this.#fittingFor(job).some(({ ability }) => ability.name !== name);
+  }
+
+  /** One of those that may take it has room. `loadOf` says how much of its capacity a node has given away. */
+  hasRoom(job: Job, { value }: FiringEntry, loadOf: (nodeId: string) => number): boolean {
+    return this.#fittingFor(job).some(
+      ({ nodeId, ability }) =>
+        (value.only === null || ability.name === value.only.worker) &&
+        ability.capacity - loadOf(nodeId) >= job.weight,
+    );
   }
 
   #fittingFor(job: Job): readonly AbleCandidate[] {

@@ -25,9 +25,13 @@ export interface CliEnvironment {
   readonly stderr: TextSink;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  /** Calls `listener` with each request to stop (Ctrl-C), which then ends nothing by itself. Returns the function that ends it. */
+  readonly onInterrupt?: (listener: () => void) => () => void;
   /** Connects as flags, environment and config file say, and makes sure that etcd answers. */
   readonly connect: (options: GlobalOptions) => Promise<Cluster>;
 }
+
+const INTERRUPTS = ['SIGINT', 'SIGTERM'] as const;
 
 /** The real one. */
 export function processEnvironment(): CliEnvironment {
@@ -37,6 +41,12 @@ export function processEnvironment(): CliEnvironment {
     stderr: process.stderr,
     env: process.env,
     clock: systemClock,
+    onInterrupt(listener) {
+      for (const signal of INTERRUPTS) process.on(signal, listener);
+      return () => {
+        for (const signal of INTERRUPTS) process.off(signal, listener);
+      };
+    },
     connect: async (options) => (await import('./connection.js')).connectCluster(options, process.env),
   };
 }

@@ -65,12 +65,19 @@ function decode(keys: Keys, revision: number, kvs: readonly KeyValue[]): Snapsho
       const entry = firingEntry(keys, kv);
       if (entry) firings.push(entry);
     } else if (key.startsWith(keys.workers)) {
-      const value = kv.leaseId === null ? null : valueOf(workerRecordSchema, kv);
-      if (value) workers.push({ nodeId: key.slice(keys.workers.length), ...revisions(kv), value });
+      workers.push(...workerEntries(keys, [kv]));
     } else if (key === keys.leader) leader = kv.leaseId === null ? null : valueOf(leaderRecordSchema, kv);
     else if (key === keys.cursor) cursor = valueOf(cursorRecordSchema, kv);
   }
   return { revision, jobs, firings, workers, leader, cursor };
+}
+
+/** Those that live: a worker's key has a lease. */
+export function workerEntries(keys: Keys, kvs: readonly KeyValue[]): WorkerEntry[] {
+  return kvs.flatMap((kv) => {
+    const value = kv.leaseId === null ? null : valueOf(workerRecordSchema, kv);
+    return value ? [{ nodeId: kv.key.slice(keys.workers.length), ...revisions(kv), value }] : [];
+  });
 }
 
 /** Null when the key or its value is not a firing. */

@@ -4,6 +4,7 @@
  * - run records beyond a job's history limits are pruned; those younger than `minRecordAgeMs` stay whatever the limits
  *   say, and so do those that the cursor has not passed, because the planner relies on them to know what ran;
  * - firings whose job is gone end: those that started before as `cancelled`, those asked for by hand as well;
+ * - jobs that are over are removed, where they ask for it (`removal.ts`);
  * - kill requests for firings that do not exist any more are removed, and so are the counts of runs of deleted jobs.
  *
  * Every write compares what it was decided on, and a crash in between leaves only what the next round finds again.
@@ -19,6 +20,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, FiringEntry } from '../view/cluster-view.js';
 import type { LeaderWriter } from './leader-writer.js';
 import { NotLeaderError } from './leader-writer.js';
+import { Removal } from './removal.js';
 
 export interface HousekeepingOptions {
   /** Pause between two bites. */
@@ -62,6 +64,7 @@ const MAX_DELETES_PER_TXN = 120;
 export class Housekeeping {
   readonly #context: HousekeepingContext;
   readonly #abort = new AbortController();
+  readonly #removal: Removal;
   /** The run id of the orphan that was tried last: one that cannot be ended must not keep others from their turn. */
   #lastOrphan = '';
   /** Where the next page of run records begins. */
@@ -74,6 +77,7 @@ export class Housekeeping {
 
   constructor(context: HousekeepingContext) {
     this.#context = context;
+    this.#removal = new Removal(context);
     this.#position = context.keys.runs;
   }
 
@@ -91,6 +95,7 @@ export class Housekeeping {
     await this.#endOrphans();
     await this.#removeStaleKills();
     await this.#removeStaleCounts();
+    await this.#removal.removeFinished();
     await this.#prunePages();
   }
 
@@ -228,11 +233,14 @@ export class Housekeeping {
     if (cursor.state !== 'present') return;
     const nowMs = clock.now();
     const neededFromMs = Math.min(cursor.value.plannedThrough.due, cursor.value.at);
-    const surplus = recordKeys.filter((key, index) => {
-      const dueMs = parseRunId(key.slice(keys.runs.length))?.dueMs ?? nowMs;
+    const dues = recordKeys.map((key) => parseRunId(key.slice(keys.runs.length))?.dueMs ?? nowMs);
+    // A job that runs everywhere has a record for each worker, of the same due time.
+    const oldestKeptMs = [...new Set(dues)].at(-limit) ?? -Infinity;
+    const surplus = recordKeys.filter((_, index) => {
+      const dueMs = dues[index]!;
       const ageMs = nowMs - dueMs;
       if (ageMs < options.minRecordAgeMs || dueMs >= neededFromMs) return false;
-      return ageMs > maxAgeMs || index < recordKeys.length - limit;
+      return ageMs > maxAgeMs || dueMs < oldestKeptMs;
     });
     for (let index = 0; index < surplus.length; index += MAX_DELETES_PER_TXN) {
       await writer.commit({

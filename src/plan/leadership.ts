@@ -4,6 +4,7 @@ import { Expander } from './expander.js';
 import { Housekeeping, type HousekeepingOptions } from './housekeeping.js';
 import { LeaderWriter } from './leader-writer.js';
 import { Planner, type PlannerContext } from './planner.js';
+import { Unplaceable } from './unplaceable.js';
 
 export interface LeadershipContext extends PlannerContext {
   readonly housekeeping: HousekeepingOptions;
@@ -13,6 +14,7 @@ export class Leadership {
   readonly #planner: Planner;
   readonly #housekeeping: Housekeeping;
   readonly #expander: Expander;
+  readonly #unplaceable: Unplaceable;
   readonly #abort = new AbortController();
 
   constructor(context: LeadershipContext, term: Term) {
@@ -21,12 +23,14 @@ export class Leadership {
     const writer = new LeaderWriter({ ...context, signal: this.#abort.signal }, term.createRevision, 0);
     this.#housekeeping = new Housekeeping({ ...context, options: context.housekeeping, writer });
     this.#expander = new Expander({ ...context, writer });
+    this.#unplaceable = new Unplaceable(context);
   }
 
   start(): void {
     this.#planner.start();
     this.#housekeeping.start();
     this.#expander.start();
+    this.#unplaceable.start();
   }
 
   /** Trust came back, or something else calls for a look at the schedule now. */
@@ -35,6 +39,7 @@ export class Leadership {
   }
 
   async stop(): Promise<void> {
+    this.#unplaceable.stop();
     this.#abort.abort(new Error('no longer leader'));
     await Promise.all([this.#planner.stop(), this.#housekeeping.stop(), this.#expander.stop()]);
   }

@@ -66,6 +66,19 @@ export function whyNobody(
     .join(', ');
 }
 
+/** What the workers that take firings can do, by node id and in its order; equal as JSON for as long as nothing changed. */
+export function abilitiesOf(
+  workers: Iterable<{ readonly nodeId: string; readonly value: Candidate }>,
+): { nodeId: string; ability: Ability }[] {
+  return [...workers]
+    .filter(({ value }) => isActive(value))
+    .sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
+    .map(({ nodeId, value: { name, labels, handlers, capacity } }) => ({
+      nodeId,
+      ability: { name, labels, handlers, capacity },
+    }));
+}
+
 /** The names of the workers that fit, in order: those that a job for all of them runs on. */
 export function fittingWorkers(job: Job, workers: Iterable<Candidate>): string[] {
   const fitting = [...workers].filter((worker) => isActive(worker) && unfitness(job, worker) === null);

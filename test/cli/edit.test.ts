@@ -90,8 +90,8 @@ describe('jobs edit', () => {
   });
 
   test('what somebody else changed meanwhile is not overwritten; the text is kept', async () => {
-    cli.intercept = ({ phase, method }) => {
-      if (phase !== 'request' || method !== 'txn') return;
+    cli.intercept = ({ phase, method, args }) => {
+      if (phase !== 'request' || method !== 'txn' || !JSON.stringify(args).includes('"put"')) return;
       cli.intercept = undefined;
       cli.putJob('a', JOB);
     };

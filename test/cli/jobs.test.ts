@@ -205,7 +205,7 @@ describe('jobs pause and resume', () => {
     cli.putJob('broken', 'schedule: nope');
     const { code, stderr } = await cli.run('jobs', 'pause', 'broken');
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^\/cron\/jobs\/broken:1:1 command: is required$/m);
+    expect(stderr).toMatch(/^\/cron\/jobs\/broken:1:1 command: is required/m);
     expect(cli.job('broken')).toBe('schedule: nope');
   });
 

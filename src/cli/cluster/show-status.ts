@@ -9,6 +9,7 @@ import { summarize, type Summary } from './summary.js';
 
 const FAILURE_COUNT = 5;
 const PAUSED_COUNT = 10;
+const UNPLACEABLE_COUNT = 10;
 /** Enough for the recent past, and bounded for a cluster in which nothing fails. */
 const MAX_EXAMINED = 500;
 
@@ -77,6 +78,12 @@ function print(
     const rest = paused.length - rows.length;
     if (rest > 0) rows.push([`and ${rest} more`, '']);
     out.line(`\n${colors.bold('Paused jobs')}\n${renderTable(context, ['JOB', ''], rows)}`);
+  }
+  if (summary.unplaceable.length > 0) {
+    const rows = summary.unplaceable.slice(0, UNPLACEABLE_COUNT).map(({ name, reason }) => [name, reason]);
+    const rest = summary.unplaceable.length - rows.length;
+    if (rest > 0) rows.push([`and ${rest} more`, '']);
+    out.line(`\n${colors.bold('No worker can run')}\n${renderTable(context, ['JOB', 'WHY'], rows)}`);
   }
   if (failures.length > 0) {
     const rows = failures.map(({ runId, id, record }) => [

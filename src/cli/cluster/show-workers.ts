@@ -14,6 +14,7 @@ export async function showWorkers(context: CliContext): Promise<void> {
     if (context.json) return out.json({ workers: workers.map((worker) => toJson(worker, snapshot)) });
     if (workers.length === 0) return out.line('No workers. Start one with "etcron worker".');
     const nowMs = context.clock.now();
+    const hasHandlers = workers.some(({ value }) => value.handlers.length > 0);
     const rows = workers.map(({ nodeId, value }) => [
       { text: snapshot.leader?.nodeId === nodeId ? '★' : '', paint: colors.yellow },
       value.name,
@@ -24,10 +25,10 @@ export async function showWorkers(context: CliContext): Promise<void> {
       `${loadOf(snapshot, nodeId)}/${value.capacity}`,
       relativeText(value.startedAt, nowMs),
       labelsText(value.labels),
+      ...(hasHandlers ? [value.handlers.join(' ')] : []),
     ]);
-    out.line(
-      renderTable(context, ['', 'NAME', 'NODE', 'HOST', 'PID', 'STATE', 'LOAD', 'SINCE', 'LABELS'], rows),
-    );
+    const head = ['', 'NAME', 'NODE', 'HOST', 'PID', 'STATE', 'LOAD', 'SINCE', 'LABELS'];
+    out.line(renderTable(context, hasHandlers ? [...head, 'HANDLERS'] : head, rows));
     if (snapshot.leader) out.note(colors.dim(`★ leads since ${relativeText(snapshot.leader.since, nowMs)}`));
   });
 }
@@ -37,9 +38,11 @@ function stateCell({ state, skewed }: WorkerRecord, colors: CliContext['colors']
   return { text: state, paint: state === 'active' ? colors.green : colors.yellow };
 }
 
-/** How many firings a node has claimed or runs. */
-export function loadOf({ firings }: Snapshot, nodeId: string): number {
-  return firings.filter(({ value }) => value.node === nodeId).length;
+/** The weight of what a node has claimed or runs. */
+export function loadOf({ firings, jobs }: Snapshot, nodeId: string): number {
+  return firings
+    .filter(({ value }) => value.node === nodeId)
+    .reduce((sum, { id }) => sum + (jobs.get(id.job)?.job?.weight ?? 1), 0);
 }
 
 function labelsText(labels: Readonly<Record<string, string>>): string {

@@ -1,6 +1,9 @@
 /** The state of a cluster in numbers, and whether it can work. */
 import type { LeaderRecord } from '../../election/leader-record.js';
+import { fitsAnybody, whyNobody } from '../../view/eligibility.js';
 import { firingState } from '../firing-state.js';
+import { loadOf } from './show-workers.js';
+import { plural } from '../plural.js';
 import { jobState, stateText } from '../jobs/job-state.js';
 import type { Snapshot } from '../snapshot.js';
 
@@ -20,6 +23,8 @@ export interface Summary {
   };
   /** The paused ones, with until when and why, by name. */
   readonly paused: readonly { readonly name: string; readonly state: string }[];
+  /** Those that no worker can run, with the reason, by name. */
+  readonly unplaceable: readonly { readonly name: string; readonly reason: string }[];
   readonly jobs: { readonly ok: number; readonly paused: number; readonly broken: number };
   readonly firings: Readonly<Record<'planned' | 'inFlight' | 'late' | 'waiting', number>>;
   readonly plannedThroughMs: number | null;
@@ -38,15 +43,19 @@ export function summarize(snapshot: Snapshot, nowMs: number): Summary {
   const clocks = skewed.map(
     ({ nodeId }) => `the clock of ${nodeId} is off: it takes nothing until that is mended`,
   );
+  const unplaceable = active.length === 0 ? [] : findUnplaceable(snapshot, nowMs);
+  const nowhere =
+    unplaceable.length === 0 ? [] : [`no worker can run ${plural(unplaceable.length, 'job')}: see above`];
   return {
     healthy: problems.length === 0,
-    problems: [...problems, ...clocks],
+    problems: [...problems, ...clocks, ...nowhere],
+    unplaceable,
     leader,
     workers: {
       active: active.length,
       draining: draining.length,
       skewed: skewed.length,
-      load: snapshot.firings.filter(({ value }) => value.node !== null && live.has(value.node)).length,
+      load: workers.reduce((sum, { nodeId }) => sum + loadOf(snapshot, nodeId), 0),
       capacity: workers.reduce((sum, { value }) => sum + value.capacity, 0),
     },
     paused: [...snapshot.jobs.values()]
@@ -56,6 +65,16 @@ export function summarize(snapshot: Snapshot, nowMs: number): Summary {
     firings: countFirings(snapshot, live, nowMs),
     plannedThroughMs: snapshot.cursor?.plannedThrough.due ?? null,
   };
+}
+
+function findUnplaceable({ jobs, workers }: Snapshot, nowMs: number): Summary['unplaceable'] {
+  const records = workers.map(({ value }) => value);
+  return [...jobs.values()].flatMap((entry) => {
+    const { name, job } = entry;
+    if (job === null || fitsAnybody(job) || jobState(entry, nowMs) !== 'ok') return [];
+    const reason = whyNobody(job, null, records);
+    return reason === null ? [] : [{ name, reason }];
+  });
 }
 
 function countJobs({ jobs }: Snapshot, nowMs: number): Summary['jobs'] {

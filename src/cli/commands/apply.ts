@@ -15,6 +15,7 @@ export function applyCommand(): Command {
     .option('--prune', 'also delete the jobs that the set manages and that are in none of the files')
     .option('--set <name>', 'the name of the set that the files are (default: "default")', setNameFlag)
     .option('--take-over', 'take jobs over that another set manages, instead of refusing')
+    .option('--strict', 'change nothing when there is a warning')
     .option('-y, --yes', 'delete without asking')
     .addHelpText(
       'after',

@@ -8,6 +8,7 @@ export function validateCommand(): Command {
     .summary('check job files, without etcd')
     .description('Check job files and list everything that is wrong with them. Needs no etcd.')
     .requiredOption('-f, --file <file>', 'a file of jobs, YAML or JSON; "-" is stdin; repeatable', collect)
+    .option('--strict', 'fail on warnings, too')
     .addHelpText(
       'after',
       examples([
@@ -16,8 +17,8 @@ export function validateCommand(): Command {
         ['generate-jobs | etcron validate -f - --json', 'from a pipe, for a program'],
       ]),
     )
-    .action(async ({ file }: { file: string[] }, command: Command) => {
+    .action(async ({ file, strict }: { file: string[]; strict?: boolean }, command: Command) => {
       const { validateFiles } = await import('../jobs/validate-files.js');
-      await validateFiles(contextOf(command), file);
+      await validateFiles(contextOf(command), file, strict);
     });
 }

@@ -12,8 +12,8 @@ import type { CliContext } from '../context.js';
 import { confirm } from '../confirm.js';
 import type { Cluster } from '../environment.js';
 import { plural } from '../plural.js';
-import { warnOfNeverAgain } from './never-again.js';
 import { filesError, loadFiles } from './read-files.js';
+import { clusterWarnings, jobWarnings, reportWarnings } from './warnings.js';
 
 export interface ApplyOptions {
   readonly file: readonly string[];
@@ -22,6 +22,7 @@ export interface ApplyOptions {
   readonly prune?: boolean;
   readonly takeOver?: boolean;
   readonly yes?: boolean;
+  readonly strict?: boolean;
 }
 
 const CONFLICT = {
@@ -37,11 +38,10 @@ const CONFLICT = {
 export async function applyFiles(context: CliContext, options: ApplyOptions): Promise<void> {
   const files = await loadFiles(context, options.file);
   if (files.problems.length > 0) throw filesError(files.problems);
-  warnOfNeverAgain(
-    context,
-    [...files.jobs.values()].map(({ job }) => job),
-  );
+  const jobs = [...files.jobs.values()].map(({ job }) => job);
   await context.withStore(async (cluster) => {
+    const warnings = [...jobWarnings(jobs, context.clock.now()), ...(await clusterWarnings(cluster, jobs))];
+    reportWarnings(context, warnings, options.strict === true);
     const desired = new Map([...files.jobs].map(([name, { definition }]) => [name, definition]));
     const plan = await planChanges(cluster, desired, {
       set: options.set ?? DEFAULT_SET,

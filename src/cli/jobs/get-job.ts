@@ -16,12 +16,13 @@ import {
 } from '../../jobs/index.js';
 import { describeBounds, describeSchedule, preview, type PreviewEntry } from '../../schedule/index.js';
 import type { FiringEntry } from '../../view/cluster-view.js';
+import { whyNobody } from '../../view/eligibility.js';
 import type { JobEntry } from '../../view/job-entry.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
 import { describeFiring, firingState, type FiringState } from '../firing-state.js';
 import { runRows, RUN_HEAD, runToJson } from '../runs/run-rows.js';
-import { firingEntry } from '../snapshot.js';
+import { firingEntry, workerEntries } from '../snapshot.js';
 import { renderFields, renderTable } from '../table.js';
 import { isoOrNull, relativeText, timeText } from '../time-text.js';
 import { findJob } from './find-job.js';
@@ -36,6 +37,8 @@ interface JobDetails {
   /** The set of files that manages the job, if one does. */
   readonly set: string | null;
   readonly definition: JobDefinition | null;
+  /** Why no worker can run it; null when one can, or when that is not the question. */
+  readonly unplaceable: string | null;
   readonly next: readonly PreviewEntry[];
   readonly firings: readonly (FiringEntry & { readonly state: FiringState })[];
   readonly runs: readonly RunEntry[];
@@ -54,15 +57,14 @@ export async function getJob(context: CliContext, name: string): Promise<void> {
 async function readDetails(context: CliContext, cluster: Cluster, name: string): Promise<JobDetails> {
   const { store, keys } = cluster;
   const entry = await findJob(cluster, name);
-  const [firings, workers, runs, marks] = await Promise.all([
+  const [firings, workerKeys, runs, marks] = await Promise.all([
     listRange(store, keys.firingsOf(name), { pageSize: 1_000 }),
-    store.range(prefixRange(keys.workers), { keysOnly: true }),
+    store.range(prefixRange(keys.workers)),
     listRuns(store, keys, { job: name, limit: RUN_COUNT }),
     store.range(singleKey(keys.setOf(name))),
   ]);
-  const live = new Set(
-    workers.kvs.filter(({ leaseId }) => leaseId !== null).map(({ key }) => key.slice(keys.workers.length)),
-  );
+  const workers = workerEntries(keys, workerKeys.kvs);
+  const live = new Set(workers.map(({ nodeId }) => nodeId));
   const nowMs = context.clock.now();
   const parsed = parseJobValue(name, entry.kv.value);
   const { job } = entry;
@@ -70,6 +72,14 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
     entry,
     set: ownerOf(entry.kv, marks.kvs[0] && decodeMark(marks.kvs[0])),
     definition: parsed.ok ? parsed.definition : null,
+    unplaceable:
+      job !== null && jobState(entry, nowMs) === 'ok'
+        ? whyNobody(
+            job,
+            null,
+            workers.map(({ value }) => value),
+          )
+        : null,
     next: job === null || isPausedForGood(job) ? [] : preview(scheduleOf(job), nowMs, NEXT_COUNT),
     firings: [...firings.kvs.values()].flatMap((kv: KeyValue) => {
       const firing = firingEntry(keys, kv);
@@ -92,6 +102,8 @@ function print(context: CliContext, { keys }: Cluster, details: JobDetails): voi
   if (entry.job) fields.push(['when', whenText(entry.job)]);
   fields.push(['key', `${keys.job(entry.name)} (revision ${entry.modRevision})`]);
   if (details.set !== null) fields.push(['set', details.set]);
+  if (details.unplaceable !== null)
+    fields.push(['cannot run', { text: details.unplaceable, paint: colors.red }]);
   out.line(renderFields(context, fields));
   const section = (title: string, text: string): void => out.line(`\n${colors.bold(title)}\n${text}`);
   if (definition) section('Definition', safeLines(stringify(JSON.parse(serializeDefinition(definition)))));
@@ -142,7 +154,7 @@ function safeLines(text: string): string {
     .join('\n');
 }
 
-function toJson({ entry, set, definition, next, firings, runs, nowMs }: JobDetails): unknown {
+function toJson({ entry, set, definition, unplaceable, next, firings, runs, nowMs }: JobDetails): unknown {
   return {
     name: entry.name,
     state: jobState(entry, nowMs),
@@ -151,6 +163,7 @@ function toJson({ entry, set, definition, next, firings, runs, nowMs }: JobDetai
     set,
     definition,
     problems: entry.problems,
+    cannotRun: unplaceable,
     ...(definition === null ? { value: entry.kv.value.toString('utf8') } : {}),
     next: next.map(({ dueMs, localText, note }) => ({
       due: isoOrNull(dueMs),

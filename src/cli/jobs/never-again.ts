@@ -1,13 +1,7 @@
 import { scheduleOf, type Job } from '../../jobs/index.js';
-import type { CliContext } from '../context.js';
 import { timeText } from '../time-text.js';
 
-/** Says of jobs whose due times are all past that they are never due again: valid, but hardly meant so. */
-export function warnOfNeverAgain(context: CliContext, jobs: Iterable<Job>): void {
-  for (const line of neverAgain(jobs, context.clock.now())) context.out.warn(line);
-}
-
-/** One line for each such job. */
+/** Of jobs whose due times are all past: they are never due again, which is valid, but hardly meant so. */
 export function neverAgain(jobs: Iterable<Job>, nowMs: number): string[] {
   const lines: string[] = [];
   for (const job of jobs) {

@@ -16,6 +16,8 @@ export interface FollowOptions {
   readonly clock: Clock;
   /** Null: for ever. */
   readonly timeoutMs: number | null;
+  /** Ends the waiting: it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
   /** Called with each new state of the firing. */
   readonly onProgress: (firing: FiringEntry) => void;
 }
@@ -49,7 +51,9 @@ export async function followRun(cluster: Cluster, id: FiringId, options: FollowO
     else if (!kv) reject(runNotFound(id));
   };
   const checkAndReport = (): void => void check().catch(reject);
-  const { timeoutMs } = options;
+  const { timeoutMs, signal } = options;
+  const leave = (): void => reject(signal?.reason);
+  signal?.addEventListener('abort', leave, { once: true });
   const timer =
     timeoutMs === null ? null : options.clock.setTimer(timeoutMs, () => reject(waitTimeout(id, timeoutMs)));
   try {
@@ -61,6 +65,7 @@ export async function followRun(cluster: Cluster, id: FiringId, options: FollowO
     return await ended;
   } finally {
     timer?.cancel();
+    signal?.removeEventListener('abort', leave);
     await Promise.all([firing.stop(), record.stop()]);
   }
 }

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { EtcronError } from '../../errors.js';
 import { formatRunId, type FiringId } from '../../etcd/keys.js';
 import { prefixRange } from '../../etcd/store.js';
-import { absent, modifiedAt, put } from '../../etcd/txn.js';
 import type { RunEntry } from '../../history/history.js';
-import { encodeFiring, manualFiring } from '../../view/firing-record.js';
+import type { JobEntry } from '../../view/job-entry.js';
+import { requestRun } from '../../view/request-run.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
 import { brokenJob, findJob } from '../jobs/find-job.js';
@@ -19,9 +18,6 @@ export interface RunJobOptions {
   /** ms. */
   readonly timeout?: number;
 }
-
-/** The job can be edited between the read and the write; more often than this it is not. */
-const MAX_TRIES = 5;
 
 /**
  * Asks for a run of the job, due now, whatever its schedule says; a paused job can be run by hand, too. With `wait` it
@@ -47,23 +43,13 @@ export async function runJob(context: CliContext, name: string, options: RunJobO
   });
 }
 
-async function askForRun({ clock }: CliContext, cluster: Cluster, name: string): Promise<FiringId> {
-  const { store, keys } = cluster;
-  const suffix = `manual-${randomBytes(4).toString('hex')}`;
-  for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
+function askForRun({ clock }: CliContext, cluster: Cluster, name: string): Promise<FiringId> {
+  const find = async (): Promise<JobEntry> => {
     const entry = await findJob(cluster, name);
-    if (entry.job === null) throw brokenJob(entry, keys.job(name), 'run');
-    const id = { job: name, dueMs: clock.now(), suffix };
-    const key = keys.firing(id);
-    const result = await store.txn({
-      compare: [modifiedAt(keys.job(name), entry.modRevision), absent(key)],
-      success: [put(key, encodeFiring(manualFiring(requester())))],
-    });
-    if (result.succeeded) return id;
-  }
-  throw new EtcronError('ETCRON_CONFLICT', `others keep changing the job ${name}; it was not run`, {
-    hint: 'Try again.',
-  });
+    if (entry.job === null) throw brokenJob(entry, cluster.keys.job(name), 'run');
+    return entry;
+  };
+  return requestRun(cluster, name, find, { by: requester(), now: () => clock.now() });
 }
 
 async function warnWithoutWorkers({ out }: CliContext, { store, keys }: Cluster): Promise<void> {

@@ -1,0 +1,65 @@
+/** What is valid and yet surely not meant: said when jobs are checked or applied, and an error with `--strict`. */
+import { EtcronError } from '../../errors.js';
+import { formatDuration } from '../../duration.js';
+import { scheduleOf, type Job } from '../../jobs/index.js';
+import { prefixRange } from '../../etcd/store.js';
+import { whyNobody } from '../../view/eligibility.js';
+import type { CliContext } from '../context.js';
+import type { Cluster } from '../environment.js';
+import { plural } from '../plural.js';
+import { workerEntries } from '../snapshot.js';
+import { neverAgain } from './never-again.js';
+
+/** Due times looked at for how close they come to each other. */
+const INTERVALS = 50;
+
+/** What can be judged from the jobs alone, one line for each finding. */
+export function jobWarnings(jobs: readonly Job[], nowMs: number): string[] {
+  return [...neverAgain(jobs, nowMs), ...jobs.flatMap((job) => timeoutWarnings(job, nowMs))];
+}
+
+/** What only the cluster can tell: whether a worker that lives now can run each job. Rejects with a `StoreError`. */
+export async function clusterWarnings({ store, keys }: Cluster, jobs: readonly Job[]): Promise<string[]> {
+  const { kvs } = await store.range(prefixRange(keys.workers));
+  const workers = workerEntries(keys, kvs).map(({ value }) => value);
+  if (workers.length === 0) return [];
+  return jobs.flatMap((job) => {
+    const why = whyNobody(job, null, workers);
+    return why === null ? [] : [`no worker can run the job ${job.name} now: ${why}`];
+  });
+}
+
+/** Says them; with `strict` throws ETCRON_WARNINGS instead. */
+export function reportWarnings(context: CliContext, warnings: readonly string[], strict: boolean): void {
+  if (!strict) for (const line of warnings) context.out.warn(line);
+  else if (warnings.length > 0)
+    throw new EtcronError(
+      'ETCRON_WARNINGS',
+      `${plural(warnings.length, 'warning')}:\n${warnings.join('\n')}`,
+      {
+        hint: 'Mend the jobs, or leave out --strict.',
+      },
+    );
+}
+
+/** A slow run would make the job skip due times, which its timeout seems made to prevent. */
+function timeoutWarnings(job: Job, nowMs: number): string[] {
+  const { timeoutMs, overlap, name } = job;
+  if (timeoutMs === null || overlap.policy !== 'skip' || job.maxConcurrent !== 1) return [];
+  const intervalMs = shortestInterval(job, nowMs);
+  if (intervalMs === null || timeoutMs <= intervalMs) return [];
+  const times = `${formatDuration(timeoutMs)} is longer than the ${formatDuration(intervalMs)} between its due times`;
+  return [`the timeout of the job ${name} of ${times}: with overlap: skip, a slow run skips the next ones`];
+}
+
+function shortestInterval(job: Job, nowMs: number): number | null {
+  const schedule = scheduleOf(job);
+  let shortest: number | null = null;
+  let before = schedule.next(nowMs);
+  for (let count = 0; before !== null && count < INTERVALS; count += 1) {
+    const next = schedule.next(before);
+    if (next !== null) shortest = Math.min(shortest ?? Infinity, next - before);
+    before = next;
+  }
+  return shortest;
+}
