@@ -1,13 +1,41 @@
-/** etcron as a library: a worker node inside another program, and the pieces that it is started with. */
-export { systemClock, type Clock } from './clock.js';
-export { EtcronError, type ErrorCode } from './errors.js';
-export { connect } from './etcd/connect.js';
-export { resolveConnectionOptions, type ConnectionOptions } from './etcd/connection-options.js';
-export { Keys } from './etcd/keys.js';
-export type { Store } from './etcd/store.js';
-export { parseJobValue, type Job, type JobDefinition, type Problem } from './jobs/index.js';
-export { Node, type NodeContext } from './node/node.js';
-export { NODE_DEFAULTS, type NodeOptions } from './node/options.js';
-export { makePrepareTask, type PrepareTask } from './run/executor.js';
-export { parseSchedule, type Schedule } from './schedule/index.js';
-export { createLogger, silentLogger, type Logger } from './telemetry/logger.js';
+/**
+ * etcron as a library: jobs and handlers in code, and a worker node inside another program.
+ *
+ * @packageDocumentation
+ */
+export { EtcronError, type ErrorCode, type ErrorOptions } from './errors.js';
+export type { JobDefinition } from './jobs/index.js';
+export type { WhatNext } from './claim/run-observer.js';
+export { createNode, type ActiveRun, type EtcronNode, type StopOptions } from './library/create-node.js';
+export {
+  defineHandler,
+  defineJob,
+  type DefinedHandler,
+  type DefinedJob,
+  type HandlerDefinition,
+  type HandlerJob,
+  type JobFields,
+  type PayloadOf,
+  type TaskJob,
+} from './library/define-job.js';
+export type {
+  NodeEventListener,
+  NodeEventName,
+  NodeEvents,
+  RunEndedEvent,
+  RunEvent,
+  RunIgnoredEndEvent,
+  RunProgressEvent,
+  RunStartedEvent,
+} from './library/node-events.js';
+export type { CreateNodeOptions, EtcdOptions, SyncOptions } from './library/options.js';
+export type { HandlerFunction, HandlerRun } from './run/handler-task.js';
+export type {
+  PayloadInput,
+  PayloadIssue,
+  PayloadOutput,
+  PayloadResult,
+  PayloadSchema,
+} from './run/payload.js';
+export type { LogFunction, RunLogger } from './run/run-log.js';
+export { createLogger, type Logger, type LoggerOptions, type LogLevel } from './telemetry/logger.js';

@@ -1,3 +1,4 @@
+export { unknownFieldHint } from './did-you-mean.js';
 export { diffJobs, type DiffOptions, type FieldChange, type JobChange } from './diff.js';
 export type {
   CommandTask,
@@ -20,7 +21,7 @@ export { scheduleOf, scheduleOptionsOf, scheduleText } from './job-schedule.js';
 export { parseJobValue, type JobParse } from './parse-job.js';
 export { isPausedForGood, pauseAt, type Pause } from './pause.js';
 export { printable, quote } from './printable.js';
-export { formatProblem, type Problem } from './problem.js';
+export { formatPath, formatProblem, type Problem } from './problem.js';
 export { MAX_FILE_BYTES } from './limits.js';
 export { renderJobsFile } from './render-jobs-file.js';
 export { renderDiff } from './render-diff.js';
@@ -31,3 +32,4 @@ export { parseTemplate, type TemplatePart } from './template.js';
 export { formatTime } from './time-format.js';
 export { importCrontab, type CrontabImport, type ImportFinding } from './crontab/import-crontab.js';
 export { definitionsOf, renderImport } from './crontab/render-import.js';
+export { validateDefinition } from './validate.js';

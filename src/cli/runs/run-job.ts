@@ -52,7 +52,8 @@ function askForRun({ clock }: CliContext, cluster: Cluster, name: string): Promi
   return requestRun(cluster, name, find, { by: requester(), now: () => clock.now() });
 }
 
-async function warnWithoutWorkers({ out }: CliContext, { store, keys }: Cluster): Promise<void> {
+/** Says that nobody is there to run what is asked for. */
+export async function warnWithoutWorkers({ out }: CliContext, { store, keys }: Cluster): Promise<void> {
   const { count } = await store.range(prefixRange(keys.workers), { countOnly: true });
   if (count === 0)
     out.warn('there is no worker now; the run starts as soon as there is one ("etcron worker")');
