@@ -15,6 +15,7 @@ import { firingFacts, JOB_NAME_PATTERN, parseRunId, type Keys } from '../etcd/ke
 import { readPage } from '../etcd/listing.js';
 import type { KeyValue, Store } from '../etcd/store.js';
 import { absent, del, modifiedAt, put } from '../etcd/txn.js';
+import { backfillTime } from '../history/backfill-id.js';
 import { emptyRecord, encodeRun } from '../history/run-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, FiringEntry } from '../view/cluster-view.js';
@@ -236,9 +237,11 @@ export class Housekeeping {
     const dues = recordKeys.map((key) => parseRunId(key.slice(keys.runs.length))?.dueMs ?? nowMs);
     // A job that runs everywhere has a record for each worker, of the same due time.
     const oldestKeptMs = [...new Set(dues)].at(-limit) ?? -Infinity;
-    const surplus = recordKeys.filter((_, index) => {
+    const surplus = recordKeys.filter((key, index) => {
       const dueMs = dues[index]!;
-      const ageMs = nowMs - dueMs;
+      // A backfill makes records of due times long ago.
+      const madeMs = backfillTime(parseRunId(key.slice(keys.runs.length))?.suffix ?? null);
+      const ageMs = nowMs - (madeMs ?? dueMs);
       if (ageMs < options.minRecordAgeMs || dueMs >= neededFromMs) return false;
       return ageMs > maxAgeMs || dueMs < oldestKeptMs;
     });

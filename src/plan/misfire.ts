@@ -5,6 +5,8 @@
  *     skip   none runs
  *     once   the latest one runs (when it is younger than `window`)
  *     all    each one runs that is younger than `window`, at most the latest `limit`
+ *
+ * None runs whose `startDeadline` is past.
  */
 import type { Job } from '../jobs/index.js';
 import type { Schedule } from '../schedule/index.js';
@@ -23,6 +25,8 @@ export interface MisfireInput {
   readonly planned: readonly number[];
   /** Due times in the range that are accounted for already. */
   readonly isCovered: (dueMs: number) => boolean;
+  /** Its `startDeadline` is past; then those of all earlier ones are. */
+  readonly isTooLate: (dueMs: number) => boolean;
   readonly nowMs: number;
 }
 
@@ -36,17 +40,14 @@ export interface MisfireDecision {
 
 /** Decides; pure. */
 export function decideMisfires(input: MisfireInput): MisfireDecision {
-  const { policy, nowMs } = input;
+  const { policy, nowMs, isTooLate } = input;
   const { dues, atLeast } = overdue(input);
   const maxRuns = policy.policy === 'skip' ? 0 : policy.policy === 'once' ? 1 : policy.limit;
   const oldest = nowMs - policy.windowMs;
   const run: number[] = [];
-  for (
-    let index = dues.length - 1;
-    index >= 0 && run.length < maxRuns && dues[index]! >= oldest;
-    index -= 1
-  ) {
-    run.push(dues[index]!);
+  for (const due of dues.toReversed()) {
+    if (run.length >= maxRuns || due < oldest || isTooLate(due)) break;
+    run.push(due);
   }
   return { run: run.reverse(), missed: dues.slice(0, dues.length - run.length), atLeast };
 }

@@ -31,6 +31,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { sleep, type Clock } from '../clock.js';
+import { formatDuration } from '../duration.js';
 import { formatRunId, type Keys } from '../etcd/keys.js';
 import type { Operation, Store } from '../etcd/store.js';
 import { absent, del, modifiedAt, put } from '../etcd/txn.js';
@@ -56,6 +57,7 @@ import {
   type Write,
 } from './leader-writer.js';
 import { decideMisfires, type MisfireDecision } from './misfire.js';
+import { isTooLate, lastStart, whyNotStarted } from './start-deadline.js';
 import { before, isBehind, lastDueWithin, nextAfter, type Occurrence, type Position } from './order.js';
 
 export interface PlannerOptions {
@@ -98,6 +100,7 @@ const REPLAN_AFTER_DAMAGE_MS = 60_000;
 const MAX_AGAIN_MS = 86_400_000;
 /** Firings in one transaction when each brings two compares of its own. */
 const GUARDED_BATCH = Math.floor(ROOM_IN_TXN / 2);
+const VOIDED_WHILE_WAITING = 'its job was changed, paused or deleted while it waited for its turn';
 /** Jobs that are planned side by side, so that their writes share transactions. */
 const JOBS_AT_ONCE = 64;
 const MAX_CONFLICTS = 5;
@@ -413,11 +416,31 @@ export class Planner {
       const shared = afterConflict ? await this.#withoutRecord(name, sharedDues) : sharedDues;
       guarded = [...new Set([...shared, ...asked])].map((dueMs) => ({ dueMs, misfire: false }));
     }
-    const result = await this.#writeFirings(name, fingerprint, guarded, voided);
+    const ended = await this.#endedWithRecord(name, voided, afterConflict);
+    const result = await this.#writeFirings(name, fingerprint, guarded, voided, ended);
     if (!result.committed || !schedule || !job) return result;
     const firstDueMs = schedule.next(fromMs);
     if (firstDueMs === null || firstDueMs > missedThroughMs) return result;
     return this.#resolveJob(name, job, schedule, firstDueMs, missedThroughMs, afterConflict);
+  }
+
+  /** Run ids of those of `voided` whose time had come: they waited for their turn, and do not go without a word. */
+  async #endedWithRecord(
+    job: string,
+    voided: readonly FiringEntry[],
+    afterConflict: boolean,
+  ): Promise<ReadonlySet<string>> {
+    const waiting = voided.filter(({ value }) => value.waiting);
+    if (!afterConflict) return new Set(waiting.map(({ runId }) => runId));
+    // Somebody put a firing where a record stands.
+    const own = waiting.filter(({ id }) => id.suffix === null);
+    const open = new Set(
+      await this.#withoutRecord(
+        job,
+        own.map(({ id }) => id.dueMs),
+      ),
+    );
+    return new Set(own.filter(({ id }) => open.has(id.dueMs)).map(({ runId }) => runId));
   }
 
   /** Those of `dues`, in any order, that no record accounts for. */
@@ -430,15 +453,16 @@ export class Planner {
 
   /**
    * Plans `dues` where neither firing nor record exists, and deletes `voided`, in as few transactions as etcd's limits
-   * allow. A voided firing of the same due time is overwritten instead.
+   * allow. A voided firing of the same due time is overwritten instead. Those in `ended` get a record.
    */
   async #writeFirings(
     job: string,
     fingerprint: string | null,
     dues: readonly GuardedPut[],
     voided: readonly FiringEntry[],
+    ended: ReadonlySet<string> = new Set(),
   ): Promise<CommitResult> {
-    const { keys } = this.#context;
+    const { keys, clock } = this.#context;
     const entry = this.#context.view.jobs.get(job);
     const replaced = new Map(voided.map((firing) => [firing.runId, firing]));
     const parts: Write[] = [];
@@ -447,16 +471,23 @@ export class Planner {
       const key = keys.firing(id);
       // What the misfire policy chose to run late is late enough.
       const startMs = misfire ? null : startOf(entry, dueMs);
-      const old = replaced.get(formatRunId(id)) ?? this.#context.view.damagedFirings.get(formatRunId(id));
+      const voidedOne = replaced.get(formatRunId(id));
+      const old = voidedOne ?? this.#context.view.damagedFirings.get(formatRunId(id));
       replaced.delete(formatRunId(id));
+      const planned = plannedFiring(fingerprint ?? '', misfire, startMs);
       parts.push({
         compare: [old ? modifiedAt(key, old.modRevision) : absent(key), absent(keys.run(id))],
-        operations: [put(key, encodeFiring(plannedFiring(fingerprint ?? '', misfire, startMs)))],
+        operations: [put(key, encodeFiring({ ...planned, waiting: voidedOne?.value.waiting ?? false }))],
       });
     }
-    for (const firing of replaced.values()) {
-      const key = keys.firing(firing.id);
-      parts.push({ compare: [modifiedAt(key, firing.modRevision)], operations: [del(key)] });
+    for (const { id, runId, modRevision } of replaced.values()) {
+      const key = keys.firing(id);
+      const isEnded = ended.has(runId);
+      const record = emptyRecord('cancelled', VOIDED_WHILE_WAITING, clock.now());
+      parts.push({
+        compare: [modifiedAt(key, modRevision), ...(isEnded ? [absent(keys.run(id))] : [])],
+        operations: [del(key), ...(isEnded ? [put(keys.run(id), encodeRun(record))] : [])],
+      });
     }
     let result: CommitResult = { committed: true, revision: 0 };
     for (let index = 0; index < parts.length && result.committed; index += GUARDED_BATCH) {
@@ -475,7 +506,8 @@ export class Planner {
 
   /** Sends every due time that nobody started in time through its job's misfire policy. */
   async #resolveOverdue(throughMs: number): Promise<void> {
-    const { view } = this.#context;
+    const { view, clock } = this.#context;
+    const nowMs = clock.now();
     const overdue = new Map<string, number | null>();
     const unplanned: Upcoming[] = [];
     for (let top = this.#heap.peek(); top && top.dueMs <= throughMs; top = this.#heap.peek()) {
@@ -485,7 +517,9 @@ export class Planner {
       overdue.set(top.job, top.dueMs);
     }
     for (const firing of view.firings.values()) {
-      if (isOverdue(firing, throughMs) && !overdue.has(firing.id.job)) overdue.set(firing.id.job, null);
+      if (overdue.has(firing.id.job)) continue;
+      if (isOverdue(firing, throughMs) || (isToStart(firing) && isTooLate(view, firing, nowMs)))
+        overdue.set(firing.id.job, null);
     }
     if (overdue.size === 0) return;
     try {
@@ -520,10 +554,18 @@ export class Planner {
     afterConflict: boolean,
   ): Promise<CommitResult> {
     const { view, store, keys, clock, log } = this.#context;
+    const nowMs = clock.now();
+    const isLate = (due: number): boolean => {
+      const lastMs = lastStart(job, () => schedule, due);
+      return lastMs !== null && nowMs > lastMs;
+    };
     const firings = [...(view.firingsByJob.get(name)?.values() ?? [])].filter(
       (one) => one.id.suffix === null,
     );
-    let overdue = firings.filter((one) => isToStart(one) && startTime(one) <= throughMs);
+    let overdue = firings.filter(
+      (one) =>
+        isToStart(one) && (isLate(one.id.dueMs) || (!one.value.waiting && startTime(one) <= throughMs)),
+    );
     if (afterConflict) {
       // Somebody put a firing where a record stands: the due time is accounted for, and the firing stands in the way.
       const dues = overdue.map((one) => one.id.dueMs);
@@ -537,7 +579,6 @@ export class Planner {
     const known = new Set(firings.map((one) => one.id.dueMs));
     const covered =
       firstDueMs === null ? () => false : await readCoverage(store, keys, name, firstDueMs, throughMs);
-    const nowMs = clock.now();
     const decision = decideMisfires({
       policy: job.misfire,
       schedule,
@@ -545,6 +586,7 @@ export class Planner {
       throughMs,
       planned: [...waiting.keys()],
       isCovered: (due) => known.has(due) || covered(due),
+      isTooLate: isLate,
       nowMs,
     });
     if (decision.run.length + decision.missed.length === 0) return { committed: true, revision: 0 };
@@ -552,9 +594,11 @@ export class Planner {
       { job: name, policy: job.misfire.policy, run: decision.run.length, missed: decision.missed.length },
       'due times were not started in time',
     );
-    const reason = `not started within ${this.#context.options.misfireAfterMs} ms of the due time; misfire policy: ${job.misfire.policy}`;
-    const missed = await this.#recordMissed(name, schedule, decision, waiting, reason);
-    if (!missed.committed) return missed;
+    for (const { dues, reason } of this.#missedParts(job, decision, waiting, isLate)) {
+      const { atLeast } = decision;
+      const missed = await this.#recordMissed(name, schedule, { dues, atLeast }, waiting, reason);
+      if (!missed.committed) return missed;
+    }
     const chosen = decision.run.filter((due) => !waiting.get(due)?.value.misfire);
     const overwritten = chosen.flatMap((due) => waiting.get(due) ?? []);
     return this.#writeFirings(
@@ -565,6 +609,27 @@ export class Planner {
     );
   }
 
+  /** What is missed, with why: those whose `startDeadline` is past, then those that the misfire policy gave up. */
+  #missedParts(
+    job: Job,
+    { missed, atLeast }: MisfireDecision,
+    waiting: ReadonlyMap<number, FiringEntry>,
+    isLate: (due: number) => boolean,
+  ): { dues: readonly number[]; reason: string }[] {
+    const { view, options } = this.#context;
+    const byPolicy = `not started within ${options.misfireAfterMs} ms of the due time; misfire policy: ${job.misfire.policy}`;
+    // Of too many not all are listed: a range must not end in what is left out.
+    const late = atLeast || job.startDeadlineMs === null ? [] : missed.filter(isLate);
+    const why = late.some((due) => waiting.has(due))
+      ? whyNotStarted(view, job)
+      : 'nobody was there to plan it';
+    const within = formatDuration(job.startDeadlineMs ?? 0);
+    return [
+      { dues: late, reason: `not started within ${within} (startDeadline): ${why}` },
+      { dues: missed.slice(late.length), reason: byPolicy },
+    ];
+  }
+
   /**
    * One record for a run of due times, in the same transaction that takes away those that were planned. It ends where a
    * due time follows that is none of them: that one may lie in the range of another record. (Only where there are too many
@@ -573,7 +638,7 @@ export class Planner {
   async #recordMissed(
     job: string,
     schedule: Schedule,
-    { missed: dues, atLeast }: MisfireDecision,
+    { dues, atLeast }: { readonly dues: readonly number[]; readonly atLeast: boolean },
     waiting: ReadonlyMap<number, FiringEntry>,
     reason: string,
   ): Promise<CommitResult> {
@@ -812,7 +877,8 @@ function isToStart(firing: FiringEntry): boolean {
 }
 
 function isOverdue(firing: FiringEntry, throughMs: number): boolean {
-  return startTime(firing) <= throughMs && isToStart(firing) && !firing.value.misfire;
+  const { misfire, waiting } = firing.value;
+  return startTime(firing) <= throughMs && isToStart(firing) && !misfire && !waiting;
 }
 
 /** The job's schedule does not ask for this firing (any more), and it never started. */

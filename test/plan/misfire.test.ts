@@ -14,6 +14,7 @@ function decide(input: Partial<MisfireInput> & { policy: MisfireInput['policy'] 
     throughMs: BASE + 5_000,
     planned: [],
     isCovered: () => false,
+    isTooLate: () => false,
     nowMs: BASE + 15_000,
     ...input,
   });
