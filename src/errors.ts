@@ -36,6 +36,7 @@ export const ERROR_CATALOGUE = {
   },
   ETCRON_TIMEZONE_INVALID: { exitCode: 2, httpStatus: 422, summary: 'a time zone is unknown' },
   ETCRON_JOB_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no job has this name' },
+  ETCRON_JOB_PAUSED: { exitCode: 1, httpStatus: 409, summary: 'the job is paused' },
   ETCRON_RUN_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no run has this id' },
   ETCRON_CONFLICT: {
     exitCode: 1,

@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { EtcronError } from '../errors.js';
 import { addConnectionOptions } from './connection-flags.js';
 import { applyCommand } from './commands/apply.js';
+import { backfillCommand } from './commands/backfill.js';
 import { devCommand } from './commands/dev.js';
 import { exportCommand } from './commands/export.js';
 import { importCommand } from './commands/import.js';
@@ -63,6 +64,7 @@ export function createProgram(environment: CliEnvironment): Command {
     .addCommand(importCommand())
     .commandsGroup('Runs:')
     .addCommand(runCommand())
+    .addCommand(backfillCommand())
     .addCommand(runsCommand());
   program.addHelpText(
     'after',
