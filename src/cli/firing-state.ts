@@ -2,6 +2,7 @@
 import { workerNameOf } from '../election/worker-record.js';
 import type { FiringEntry } from '../view/cluster-view.js';
 import { startTime } from '../view/firing-record.js';
+import { plural } from './plural.js';
 import { relativeText } from './time-text.js';
 
 export type FiringState =
@@ -50,7 +51,7 @@ export function describeFiring(firing: FiringEntry, state: FiringState, nowMs: n
     case 'running':
       return `running on ${worker}, attempt ${attempt}`;
     case 'expanded':
-      return `on ${firing.value.expanded ?? 0} workers: see the runs of each`;
+      return `on ${plural(firing.value.expanded ?? 0, 'worker')}: see the runs of each`;
     case 'orphaned':
       return `attempt ${attempt} was lost with its worker ${worker}`;
   }

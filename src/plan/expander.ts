@@ -274,7 +274,11 @@ export function summary(records: readonly RunRecord[], count: number, nowMs: num
   const from = startedAt.length > 0 ? Math.min(...startedAt) : null;
   const to = endedAt.length > 0 ? Math.max(...endedAt) : null;
   return {
-    ...emptyRecord(outcome, `on ${count} workers: ${parts.join(', ')}${who}`, nowMs),
+    ...emptyRecord(
+      outcome,
+      `on ${count} ${count === 1 ? 'worker' : 'workers'}: ${parts.join(', ')}${who}`,
+      nowMs,
+    ),
     attempts: Math.max(0, ...records.map((one) => one.attempts)),
     crashes: records.reduce((sum, one) => sum + one.crashes, 0),
     startedAt: from,

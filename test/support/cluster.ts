@@ -39,6 +39,8 @@ export interface ClusterOptions {
   store?: Partial<EtcdStoreOptions>;
   /** Added to the arguments of `etcron worker`. */
   workerArgs?: readonly string[];
+  /** The same for the worker of that name. */
+  argsOf?: Readonly<Record<string, readonly string[]>>;
   env?: Record<string, string>;
 }
 
@@ -232,11 +234,11 @@ export class Cluster {
   }
 
   #spawn(name: string): Worker {
-    const { endpoints, workerArgs = [], env = {} } = this.#options;
+    const { endpoints, workerArgs = [], argsOf = {}, env = {} } = this.#options;
     return spawnWorker({
       ...{ program: CLI, name, endpoints, prefix: this.keys.prefix, folder: this.folder },
       logFile: join(this.folder, `${name}-${this.workers.length}.log`),
-      ...{ args: workerArgs, env },
+      ...{ args: [...workerArgs, ...(argsOf[name] ?? [])], env },
     });
   }
 }
