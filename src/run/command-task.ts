@@ -18,16 +18,24 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { CommandTask } from '../jobs/index.js';
+import { findAccount, type Account } from './account.js';
 import { childEnvironment } from './child-environment.js';
+import { prepareStartFailure } from './in-process-task.js';
+import { planLaunch } from './launch.js';
 import { LiveCommand } from './live-command.js';
+import { asIs, inShell, TemplateRenderer } from './render-template.js';
 import type { PreparedTask, RunContext, RunRequest } from './running-task.js';
+import { readSecrets } from './secrets.js';
 
 /** Does ahead of the due time what a start does not have to wait for. Starts nothing and holds nothing. */
 export function prepareCommand(task: CommandTask, request: RunRequest, context: RunContext): PreparedTask {
+  const found = findAccount(task.user, task.group, context.clock);
+  if (!found.ok) return prepareStartFailure(context, found.failure);
+  const { account } = found;
   const marker = randomBytes(16).toString('hex');
-  const env = childEnvironment(request.identity, marker, task.env);
-  const [file = '', ...args] =
-    typeof task.command === 'string' ? ['/bin/sh', '-c', task.command] : task.command;
+  const launch = planLaunch({ ...task, ...fillIn(task, request, marker, account), account });
+  if ('failure' in launch) return prepareStartFailure(context, launch.failure);
+  const user = account === null ? undefined : (account.name ?? String(account.uid));
   let started = false;
   return {
     marker,
@@ -35,7 +43,36 @@ export function prepareCommand(task: CommandTask, request: RunRequest, context: 
     start() {
       if (started) throw new Error('a prepared command starts once: its marker names one run');
       started = true;
-      return new LiveCommand({ file, args, env, cwd: task.cwd, marker, request }, context);
+      const secrets = readSecrets(request.secrets);
+      if (!secrets.ok) return prepareStartFailure(context, secrets.failure).start();
+      const { values, mask } = secrets;
+      const env = { ...launch.env, ...values };
+      return new LiveCommand({ launch: { ...launch, env }, user, mask, marker, request }, context);
     },
+  };
+}
+
+/** The texts of the task as this attempt has them. Secrets come later, and go into the environment only. */
+function fillIn(
+  { command, env, stdin }: CommandTask,
+  request: RunRequest,
+  marker: string,
+  account: Account | null,
+): Pick<CommandTask, 'command' | 'env' | 'stdin'> {
+  const templates = new TemplateRenderer(request);
+  const variables = Object.entries(env).map(
+    ([name, value]) => [name, templates.render(value, asIs)] as const,
+  );
+  const { name, home } = account ?? { name: null, home: null };
+  const login = name === null ? {} : { USER: name, LOGNAME: name };
+  const workerEnv = home === null ? process.env : { ...process.env, HOME: home };
+  const jobEnv = { ...login, ...Object.fromEntries(variables) };
+  return {
+    command:
+      typeof command === 'string'
+        ? templates.render(command, inShell)
+        : command.map((part) => templates.render(part, asIs)),
+    env: childEnvironment(request.identity, marker, jobEnv, workerEnv),
+    stdin: stdin === null ? null : templates.render(stdin, asIs),
   };
 }

@@ -11,7 +11,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Timer } from '../clock.js';
 import { messageOf } from '../errors.js';
-import { OutputCollector } from './output-tail.js';
+import { NO_MASK, type Mask } from './mask.js';
+import type { OutputSink } from './output-tail.js';
 import type {
   PreparedTask,
   RunContext,
@@ -20,13 +21,14 @@ import type {
   RunRequest,
   RunResult,
 } from './running-task.js';
+import type { StartFailure } from './start-failure.js';
 
 export interface Work {
   /** Aborted when the run is to end. */
   readonly signal: AbortSignal;
   /** What the run record keeps as its output. */
-  readonly stdout: OutputCollector;
-  readonly stderr: OutputCollector;
+  readonly stdout: OutputSink;
+  readonly stderr: OutputSink;
 }
 
 /** How work ends by itself. */
@@ -54,25 +56,24 @@ export function prepareInProcess(
 }
 
 /** A task that cannot be done here. */
-export function prepareStartFailure(
-  context: RunContext,
-  failure: { readonly message: string; readonly hint?: string },
-): PreparedTask {
+export function prepareStartFailure(context: RunContext, failure: StartFailure): PreparedTask {
   return prepareInProcess({ timeoutMs: null, killGraceMs: 0 }, context, () =>
     Promise.resolve({ kind: 'start-failed', ...failure }),
   );
 }
 
-function startInProcess(
+/** Starts it now. Nothing that `mask` hides gets into the result. */
+export function startInProcess(
   marker: string,
   { timeoutMs, killGraceMs }: Pick<RunRequest, 'timeoutMs' | 'killGraceMs'>,
   { clock, log }: RunContext,
   work: (work: Work) => Promise<WorkEnding>,
   onIgnored: ((why: IgnoredEnd) => void) | undefined,
+  mask: Mask = NO_MASK,
 ): RunningTask {
   const startedAtMs = clock.now();
   const startedMonotonicMs = clock.monotonicMs();
-  const [stdout, stderr] = [new OutputCollector(), new OutputCollector()];
+  const [stdout, stderr] = [mask.output(), mask.output()];
   const abort = new AbortController();
   const timers = new Set<Timer>();
   /** Why it was aborted; null while it was not. */
@@ -86,7 +87,7 @@ function startInProcess(
     over = true;
     for (const timer of timers) timer.cancel();
     resolve({
-      ending: cause ?? ending,
+      ending: cause ?? masked(ending, mask),
       startedAtMs,
       endedAtMs: clock.now(),
       durationMs: clock.monotonicMs() - startedMonotonicMs,
@@ -127,4 +128,8 @@ function abortMessage(why: IgnoredEnd): string {
   return why.kind === 'timed-out'
     ? 'the run took longer than its timeout'
     : `the run was ended: ${why.reason}`;
+}
+
+function masked(ending: RunEnding, mask: Mask): RunEnding {
+  return ending.kind === 'failed' ? { ...ending, reason: mask.text(ending.reason) } : ending;
 }

@@ -3,7 +3,9 @@ import type { Clock, Timer } from '../clock.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { RunContext, RunEnding, RunningTask, RunRequest, RunResult } from './running-task.js';
 import { registerLiveTree } from './live-trees.js';
-import { OutputCollector } from './output-tail.js';
+import type { Launch } from './launch.js';
+import type { Mask } from './mask.js';
+import type { OutputSink } from './output-tail.js';
 import { readProcess } from './process-table.js';
 import { groupExists, type ProcessTree } from './process-tree.js';
 import { spawnInOwnSession, type MainEnd, type StartedProcess } from './spawn.js';
@@ -18,11 +20,11 @@ const OUTPUT_LIMIT_MS = 1000;
 
 /** What `prepareCommand` made ready. */
 export interface CommandPlan {
-  readonly file: string;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  /** null: where the worker itself was started. */
-  readonly cwd: string | null;
+  readonly launch: Launch;
+  /** As whom it runs, where that is not the worker's own user. */
+  readonly user: string | undefined;
+  /** What must not be seen in its output. */
+  readonly mask: Mask;
   readonly marker: string;
   readonly request: RunRequest;
 }
@@ -39,8 +41,8 @@ export class LiveCommand implements RunningTask {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #startedMonotonicMs: number;
-  readonly #stdout = new OutputCollector();
-  readonly #stderr = new OutputCollector();
+  readonly #stdout: OutputSink;
+  readonly #stderr: OutputSink;
   /** Why we ended it; null while we have not. */
   #cause: Cause | null = null;
   #mainAlive = false;
@@ -53,8 +55,10 @@ export class LiveCommand implements RunningTask {
     this.#log = log;
     this.#graceMs = plan.request.killGraceMs;
     this.marker = plan.marker;
+    this.#stdout = plan.mask.output();
+    this.#stderr = plan.mask.output();
     // The call returns when the new program has been loaded, so the time after it is the one nearest to the start.
-    const spawned = spawnInOwnSession(plan.file, plan.args, plan.env, plan.cwd);
+    const spawned = spawnInOwnSession(plan.launch);
     this.startedAtMs = clock.now();
     this.#startedMonotonicMs = clock.monotonicMs();
     if ('error' in spawned) {
@@ -139,7 +143,7 @@ export class LiveCommand implements RunningTask {
 
   /** Resolves when both streams have ended, or failed, which ends them too. */
   async #collectOutput(main: StartedProcess): Promise<void> {
-    const collect = (stream: Readable, into: OutputCollector): Promise<void> =>
+    const collect = (stream: Readable, into: OutputSink): Promise<void> =>
       new Promise((resolve) => {
         stream.on('data', (chunk: Uint8Array) => into.write(chunk));
         stream.on('error', (error) => this.#log.debug({ err: error }, 'reading the output of a run failed'));
@@ -149,9 +153,10 @@ export class LiveCommand implements RunningTask {
   }
 
   #startFailed(error: unknown): RunResult {
-    const { file, env, cwd } = this.#plan;
-    const failure = explainStartFailure(error, { file, cwd, path: env.PATH ?? '' });
-    return this.#makeResult({ kind: 'start-failed', ...failure }, 0);
+    const { launch, user, mask } = this.#plan;
+    const { file, env, cwd } = launch;
+    const failure = explainStartFailure(error, { file, cwd, path: env.PATH ?? '', user });
+    return this.#makeResult({ kind: 'start-failed', ...failure, message: mask.text(failure.message) }, 0);
   }
 
   #makeResult(ending: RunEnding, leftovers: number): RunResult {

@@ -8,6 +8,13 @@ export interface OutputTail {
   readonly totalBytes: number;
 }
 
+/** Where the output of a run goes. */
+export interface OutputSink {
+  write(chunk: Uint8Array): void;
+  /** What is kept of it. */
+  tail(): OutputTail;
+}
+
 /** How much of each stream a run record keeps. */
 export const OUTPUT_TAIL_BYTES = 16 * 1024;
 
@@ -16,7 +23,7 @@ export const OUTPUT_TAIL_BYTES = 16 * 1024;
 const UNPRINTABLE = /[\0-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]/g;
 
 /** A ring buffer that keeps the last bytes written, in memory that never exceeds its capacity. */
-export class OutputCollector {
+export class OutputCollector implements OutputSink {
   readonly #capacity: number;
   /** Allocated with the first byte: most commands write nothing to at least one of their streams. */
   #ring: Buffer | null = null;

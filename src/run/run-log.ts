@@ -2,7 +2,7 @@
 import { format } from 'node:util';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { OutputCollector } from './output-tail.js';
+import type { OutputSink } from './output-tail.js';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
@@ -30,7 +30,7 @@ export interface RunLogger {
 /** `output` gets a line such as `info sent the mails {"count":3}`. */
 export function makeRunLogger(
   log: Logger,
-  output: OutputCollector,
+  output: OutputSink,
   bound: Record<string, unknown> = {},
 ): RunLogger {
   const at = (level: (typeof LEVELS)[number]): LogFunction => {

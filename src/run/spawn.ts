@@ -1,8 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ChildProcess } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { execa } from 'execa';
+import type { Launch } from './launch.js';
 
 export interface StartedProcess {
   readonly pid: number;
@@ -23,15 +24,18 @@ export interface FailedStart {
 }
 
 /**
- * Starts a process as the leader of a session and process group of its own: no stdin, pipes for its output, exactly
- * this environment, nothing buffered. Never throws and leaves no rejected promise.
+ * Starts a process as the leader of a session and process group of its own: pipes for its output, exactly this
+ * environment, nothing buffered. Its stdin is empty, or gets `stdin` and ends. Never throws and leaves no rejected promise.
  */
-export function spawnInOwnSession(
-  file: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-  cwd: string | null,
-): StartedProcess | FailedStart {
+export function spawnInOwnSession({
+  file,
+  args,
+  env,
+  cwd,
+  ids,
+  umask,
+  stdin,
+}: Launch): StartedProcess | FailedStart {
   // Where the system has no file descriptor left, execa throws while Node is about to emit 'error' on a process object
   // that nobody holds, which would end the worker. Node announces each such object here first.
   const failure = deferred();
@@ -39,14 +43,17 @@ export function spawnInOwnSession(
     (message as { process: ChildProcess }).process.once('error', failure.resolve);
   };
   subscribe('child_process', onCreated);
+  // A process inherits it in the call that starts it; nothing else of the worker's code runs meanwhile.
+  const workersUmask = umask === null ? null : process.umask(umask);
   try {
     const child = execa(file, args, {
       env: { ...env },
       extendEnv: false,
       ...(cwd === null ? {} : { cwd }),
+      ...(ids ?? {}),
       detached: true,
       cleanup: false,
-      stdin: 'ignore',
+      stdin: stdin === null ? 'ignore' : 'pipe',
       stdout: 'pipe',
       stderr: 'pipe',
       buffer: false,
@@ -56,6 +63,7 @@ export function spawnInOwnSession(
     });
     if (child.pid === undefined) return { error: child.then((result) => result.cause ?? result) };
     child.catch(() => {});
+    if (stdin !== null) feed(child.stdin, stdin);
     const end = new Promise<MainEnd>((resolve) => {
       child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
     });
@@ -63,8 +71,15 @@ export function spawnInOwnSession(
   } catch (error) {
     return { error: Promise.race([failure.promise, nextTurn(error)]) };
   } finally {
+    if (workersUmask !== null) process.umask(workersUmask);
     unsubscribe('child_process', onCreated);
   }
+}
+
+/** A command may end, or close its stdin, before it has read everything. */
+function feed(stdin: Writable | null, text: string): void {
+  stdin?.on('error', () => {});
+  stdin?.end(text);
 }
 
 function deferred(): { promise: Promise<unknown>; resolve: (value: unknown) => void } {

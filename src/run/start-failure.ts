@@ -13,6 +13,8 @@ export interface StartRequest {
   readonly file: string;
   readonly cwd: string | null;
   readonly path: string;
+  /** As whom it was to run, where that is not the worker's own user. */
+  readonly user?: string | undefined;
 }
 
 /**
@@ -21,10 +23,22 @@ export interface StartRequest {
  */
 export function explainStartFailure(error: unknown, request: StartRequest): StartFailure {
   const code: string = (error as NodeJS.ErrnoException | null)?.code ?? '';
+  const { user, file, cwd } = request;
   switch (code) {
+    case 'EPERM':
+      if (user === undefined) return unexplained(error, request);
+      return {
+        message: `this worker may not run a command as ${user}`,
+        hint: 'It runs as root without the rights of root (CAP_SETUID, CAP_SETGID); give it these.',
+      };
     case 'ENOENT':
     case 'ENOTDIR':
     case 'EACCES':
+      if (code === 'EACCES' && user !== undefined) {
+        const place = cwd === null ? '' : ` in ${quote(cwd)}`;
+        const message = `the user ${user} may not execute ${quote(file)}${place}`;
+        return explainMissing(request) ?? { message, hint: 'Give that user the right to enter and execute.' };
+      }
       return explainMissing(request) ?? unexplained(error, request);
     case 'E2BIG':
       return {
@@ -59,7 +73,7 @@ function unexplained(error: unknown, { file }: StartRequest): StartFailure {
 /** null when the files changed, or cannot be looked at, so that no explanation is better than a wrong one. */
 function explainMissing(request: StartRequest): StartFailure | null {
   try {
-    return explainCwd(request.cwd) ?? explainFile(request);
+    return explainCwd(request.cwd) ?? explainFile(request) ?? explainLoader(request);
   } catch {
     return null;
   }
@@ -86,7 +100,16 @@ function explainCwd(cwd: string | null): StartFailure | null {
   }
 }
 
-function explainFile({ file, cwd, path }: StartRequest): StartFailure {
+/** Why the worker cannot execute a program; null where it can, or where the files cannot be looked at. */
+export function explainProgram(request: StartRequest): StartFailure | null {
+  try {
+    return explainFile(request);
+  } catch {
+    return null;
+  }
+}
+
+function explainFile({ file, cwd, path }: StartRequest): StartFailure | null {
   const found = locate(file, cwd ?? '.', path);
   if (found === null) {
     return file.includes('/')
@@ -104,6 +127,14 @@ function explainFile({ file, cwd, path }: StartRequest): StartFailure {
     const message = `the worker may not execute ${quote(found)}`;
     return { message, hint: `Make it executable: chmod +x ${found}` };
   }
+  return null;
+}
+
+/** A program that is there and executable was refused nevertheless. */
+function explainLoader({ file, cwd, path, user }: StartRequest): StartFailure | null {
+  const found = locate(file, cwd ?? '.', path);
+  // What the worker may execute, another user may not be allowed to.
+  if (found === null || user !== undefined) return null;
   const interpreter = interpreterOf(found);
   return interpreter === null
     ? { message: `the system cannot execute ${quote(found)}: it or a loader that it needs is missing` }
