@@ -4,10 +4,14 @@
  *     create(lock) = 0  ∧  mod(firing) = seen  ∧  mod(job) = seen  [∧ create(slot) = 0]  [∧ mod(count) = seen]
  *       → put lock (lease), put firing {attempt + 1, node}, [put slot (lease)], [put count {runs + 1}]
  *
+ * For each limit that the job is under it compares also `create(limit slot) = 0` and `mod(size of the limit) = seen`, and
+ * puts the limit slot (lease): all of them or none.
+ *
  * Each compare has its reason: nobody holds it; it was not claimed, finished, retried or voided meanwhile; we run the
- * definition that we know; and the job stays within its concurrency, and within its `maxRuns`.
+ * definition that we know; and the job stays within its concurrency, its limits and
+ * its `maxRuns`. A limit's size is compared, since the slots that are free depend on it.
  */
-import { slotGroup, type FiringId, type Keys } from '../etcd/keys.js';
+import { formatRunId, slotGroup, type FiringId, type Keys } from '../etcd/keys.js';
 import { decodeRecord, encodeRecord } from '../etcd/record.js';
 import type { KeyValue, Txn, TxnResult } from '../etcd/store.js';
 import { absent, get, modifiedAt, put } from '../etcd/txn.js';
@@ -25,6 +29,8 @@ export interface ClaimRequest {
   readonly leaseId: string;
   /** Null for a job without a bound on concurrency. */
   readonly slot: number | null;
+  /** One of each limit that the job is under. */
+  readonly limitSlots: readonly LimitSlot[];
   /** Null: it does not count towards the job's `maxRuns`. */
   readonly count: CountedStart | null;
   /** The firing's last attempt died with its worker. */
@@ -38,6 +44,14 @@ export interface CountedStart {
   readonly seenRevision: number;
   /** With this run. */
   readonly next: RunCountRecord;
+}
+
+/** A free slot of a limit. */
+export interface LimitSlot {
+  readonly name: string;
+  readonly index: number;
+  /** Of the key that holds the limit's size. */
+  readonly sizeRevision: number;
 }
 
 /** A claim that we hold. */
@@ -60,10 +74,11 @@ export type ClaimResult =
       readonly holder: LockRecord | null;
       readonly fake?: FakeClaim;
     }
-  | { readonly won: false; readonly why: 'slot-taken'; readonly fake?: FakeClaim }
+  /** Of the job, or else of a limit. */
+  | { readonly won: false; readonly why: 'slot-taken' | 'limit-taken'; readonly fake?: FakeClaim }
   | { readonly won: false; readonly why: 'changed' };
 
-/** A lock or slot without a lease: no worker wrote it, and no death would ever take it away. */
+/** A lock or slot (be it of a limit) without a lease: no worker wrote it, and no death would ever take it away. */
 export interface FakeClaim {
   readonly key: string;
   readonly modRevision: number;
@@ -81,12 +96,15 @@ export function prepareClaim(keys: Keys, request: ClaimRequest): PreparedClaim {
   const lockKey = keys.lock(id);
   const firingKey = keys.firing(id);
   const slotKey = slot === null ? null : keys.slot(slotGroup(id), slot);
+  const limitKeys = request.limitSlots.map(({ name, index }) => keys.limitSlot(name, index));
   const firing: FiringRecord = {
     ...request.firing,
     attempt: request.firing.attempt + 1,
     crashes: request.firing.crashes + (request.afterCrash ? 1 : 0),
     node: nodeId,
     slot,
+    limitSlots: limitKeys.length === 0 ? null : slotsByName(request.limitSlots),
+    waiting: false,
   };
   const lock = encodeRecord(lockRecordSchema, {
     node: nodeId,
@@ -105,21 +123,28 @@ export function prepareClaim(keys: Keys, request: ClaimRequest): PreparedClaim {
         modifiedAt(firingKey, request.firingRevision),
         modifiedAt(keys.job(id.job), request.jobRevision),
         ...(slotKey === null ? [] : [absent(slotKey)]),
+        ...limitKeys.map((key) => absent(key)),
+        ...request.limitSlots.map(({ name, sizeRevision }) => modifiedAt(keys.limit(name), sizeRevision)),
         ...(count === null ? [] : [modifiedAt(keys.count(id.job), count.seenRevision)]),
       ],
       success: [
         put(lockKey, lock, leaseId),
         put(firingKey, encodeFiring(firing)),
         ...(slotKey === null ? [] : [put(slotKey, nodeId, leaseId)]),
+        ...limitKeys.map((key) => put(key, formatRunId(id), leaseId)),
         ...(count === null ? [] : [put(keys.count(id.job), encodeRunCount(count.next))]),
       ],
-      failure: [get(lockKey), get(firingKey), ...(slotKey === null ? [] : [get(slotKey)])],
+      failure: [lockKey, firingKey, ...(slotKey === null ? [] : [slotKey]), ...limitKeys].map((key) =>
+        get(key),
+      ),
     },
     interpret(result) {
       if (result.succeeded) return won(result.revision);
-      const [lockKv, firingKv, slotKv] = result.results.map((one) =>
+      const [lockKv, firingKv, ...slotKvs] = result.results.map((one) =>
         one.type === 'get' ? one.kvs[0] : undefined,
       );
+      const slotKv = slotKey === null ? undefined : slotKvs.shift();
+      const limitKv = slotKvs.find((kv) => kv !== undefined);
       if (lockKv) {
         const holder = decodeRecord(lockRecordSchema, lockKv);
         if (!holder.ok) return { won: false, why: 'held', holder: null, ...fakeIn(lockKv) };
@@ -132,9 +157,15 @@ export function prepareClaim(keys: Keys, request: ClaimRequest): PreparedClaim {
       }
       if (firingKv?.modRevision === request.firingRevision && slotKv)
         return { won: false, why: 'slot-taken', ...fakeIn(slotKv) };
+      if (firingKv?.modRevision === request.firingRevision && limitKv)
+        return { won: false, why: 'limit-taken', ...fakeIn(limitKv) };
       return { won: false, why: 'changed' };
     },
   };
+}
+
+function slotsByName(slots: readonly LimitSlot[]): Record<string, number> {
+  return Object.fromEntries(slots.map(({ name, index }) => [name, index]));
 }
 
 function fakeIn({ key, modRevision, leaseId }: KeyValue): { fake?: FakeClaim } {

@@ -12,12 +12,10 @@
  *     orphaned         its node's `workers/` key is gone, and with the same lease its lock: `rerun` is raced for again
  *                      (not before its time: a claim made with a clock far ahead would hold the job's slot until then),
  *                      `abandon` and what has crashed too often end `lost`.
- *     waiting, slots   its job runs as often as it may. Overlap is judged once per firing, when its first attempt is due
- *                      (a run that ends in the last half second is no overlap): then it is `skipped`. What was promised
- *                      waits for a free slot instead: later attempts, and the late runs that a misfire policy chose,
- *                      these in the order of their due times.
- *     falsely held     its lock, or its job's slot, stands without a lease: no worker put it there. Removed by the first
- *                      that loses against it, fenced by its revision.
+ *     not its turn     its job, or a limit that it is under, runs as often as it may: it waits or is skipped (`slots.ts`).
+ *     killed           somebody asked for its end while nobody runs it: it ends at once.
+ *     falsely held     its lock, or a slot, stands without a lease: no worker put it there. Removed by the first that
+ *                      loses against it, fenced by its revision.
  *     ours, not held   a claim in our name that we do not run (its reply was lost and given up on): handed back.
  *
  * A lost reply is resolved by sending the claim again: the second answer shows whose lock it is.
@@ -27,15 +25,17 @@ import type { Clock } from '../clock.js';
 import { workerNameOf } from '../election/worker-record.js';
 import { messageOf } from '../errors.js';
 import { firingFacts, type Keys } from '../etcd/keys.js';
-import { singleKey, type Store, type Txn, type TxnResult } from '../etcd/store.js';
+import { singleKey, type Compare, type Store, type Txn, type TxnResult } from '../etcd/store.js';
 import { del, modifiedAt } from '../etcd/txn.js';
 import { emptyRecord, type Outcome, type RunRecord } from '../history/run-record.js';
 import type { Job } from '../jobs/index.js';
+import { isTooLate } from '../plan/start-deadline.js';
 import type { Service } from '../service.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view.js';
 import { startTime } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
+import { killReason } from '../view/kill-record.js';
 import { WallTimerQueue } from '../wall-timer-queue.js';
 import {
   prepareClaim,
@@ -46,7 +46,8 @@ import {
 } from './claim-txn.js';
 import { prepareEnd, prepareHandBack, prepareSettle } from './finish-txn.js';
 import { persist } from './persist.js';
-import { isPromised, Slots, type Verdict } from './slots.js';
+import { isPromised, Slots, type FreeSlots, type Verdict } from './slots.js';
+import { prepareWait } from './wait-txn.js';
 import { Candidates } from './candidates.js';
 
 export interface ClaimOptions {
@@ -100,7 +101,11 @@ export class Claimer implements Service {
 
   constructor(context: ClaimerContext) {
     this.#context = context;
-    this.#slots = new Slots(context.view);
+    this.#slots = new Slots({
+      view: context.view,
+      isRaceable: (firing) => this.#isRaceable(firing),
+      hasTaker: (firing, job) => this.#candidates.hasRoom(job, firing, (nodeId) => this.#loadOf(nodeId)),
+    });
     // Each claim that etcd does not answer listens.
     setMaxListeners(0, this.#abort.signal);
     this.#queue = new WallTimerQueue(context.clock, (runIds) => {
@@ -147,19 +152,22 @@ export class Claimer implements Service {
 
   #onView(changes: ViewChanges): void {
     const { view } = this.#context;
+    const next = this.#slots.observe(changes);
     if (changes.workers.size > 0 && this.#rankWorkers()) this.reconsiderAll();
     for (const [nodeId] of changes.workers) if (!view.workers.has(nodeId)) this.#nodeGone(nodeId);
-    for (const [runId, before] of changes.firings) {
+    for (const runId of changes.firings.keys()) {
       const after = view.firings.get(runId);
       if (after) this.#consider(after);
-      else this.#forgetForGood(runId);
-      const freed = before && before.value.slot !== null && after?.value.slot !== before.value.slot;
-      const overtaken = before?.value.misfire && before.value.node !== after?.value.node;
-      if (freed || overtaken) this.#slotFreed(before.id.job);
+      else this.#forget(runId);
     }
     for (const name of changes.jobs.keys()) {
       for (const firing of view.firingsByJob.get(name)?.values() ?? []) this.#consider(firing);
     }
+    for (const runId of changes.kills) {
+      const killed = view.firings.get(runId);
+      if (killed) this.#consider(killed);
+    }
+    for (const firing of next) this.#consider(firing);
   }
 
   /** True when the workers that take firings, or what they can do, changed. */
@@ -170,22 +178,20 @@ export class Claimer implements Service {
   #nodeGone(nodeId: string): void {
     for (const firing of this.#context.view.firingsByNode.get(nodeId)?.values() ?? []) {
       this.#consider(firing);
-      if (firing.value.slot !== null) this.#slotFreed(firing.id.job);
     }
   }
 
-  #slotFreed(job: string): void {
-    for (const firing of this.#slots.takeWaiting(job)) this.#consider(firing);
+  /** How much of its room a worker has given away, as far as the view shows. */
+  #loadOf(nodeId: string): number {
+    let sum = 0;
+    for (const runId of this.#context.view.firingsByNode.get(nodeId)?.keys() ?? [])
+      sum += this.#weightOf(runId);
+    return sum;
   }
 
   #forget(runId: string): void {
     this.#queue.delete(runId);
     this.#waitingForRoom.delete(runId);
-  }
-
-  #forgetForGood(runId: string): void {
-    this.#forget(runId);
-    this.#slots.forget(runId);
   }
 
   // ── when ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -238,14 +244,14 @@ export class Claimer implements Service {
 
   #isRaceable(firing: FiringEntry): boolean {
     const { view, clock, options } = this.#context;
-    const { node, attempt, origin, misfire, fingerprint } = firing.value;
+    const { node, attempt, origin, misfire, waiting, fingerprint } = firing.value;
     const entry = view.jobs.get(firing.id.job);
     if (!entry?.job || isForAll(firing, entry.job)) return false;
     if (node !== null) return !view.workers.has(node);
     if (origin !== 'schedule' || attempt > 0) return true;
     // About to be voided by the leader, or for it to judge.
-    if (entry.plannedFingerprint !== fingerprint) return false;
-    return misfire || startTime(firing) >= clock.now() - options.misfireAfterMs;
+    if (entry.plannedFingerprint !== fingerprint || isTooLate(view, firing, clock.now())) return false;
+    return misfire || waiting || startTime(firing) >= clock.now() - options.misfireAfterMs;
   }
 
   // ── what ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -261,20 +267,23 @@ export class Claimer implements Service {
     if (!entry || !job || !this.#isRaceable(firing)) return;
     const orphaned = firing.value.node !== null;
     const lost = this.#endOfOrphan(firing, job);
-    if (lost !== null)
-      return this.#track(runId, this.#settle(firing, 'lost', lost, firing.value.crashes + 1));
-    if (this.#room() < job.weight) {
-      this.#waitingForRoom.add(runId);
-      return;
-    }
+    if (lost !== null) return this.#track(runId, this.#settle(firing, 'lost', lost, crashesOf(firing)));
+    const kill = view.kills.get(runId);
+    if (kill)
+      return this.#track(runId, this.#settle(firing, 'killed', killReason(kill.value), crashesOf(firing)));
     const verdict = this.#slots.judge(firing, job, clock.now());
     switch (verdict.act) {
       case 'claim':
-        return this.#track(runId, this.#claim(firing, entry, job, verdict.slot, orphaned));
+        if (this.#room() < job.weight) return void this.#waitingForRoom.add(runId);
+        return this.#track(runId, this.#claim(firing, entry, job, verdict.free, orphaned));
       case 'wait':
-        return this.#slots.wait(firing);
+        this.#slots.wait(firing);
+        if (verdict.soon) this.#queue.set(runId, clock.now() + RECHECK_MS);
+        return;
       case 'later':
         return this.#queue.set(runId, startTime(firing) + this.#rank(firing) * options.staggerMs);
+      case 'mark':
+        return this.#track(runId, this.#markWaiting(firing, entry, verdict.replaced));
       case 'skip':
         return this.#track(runId, this.#skip(firing, verdict));
     }
@@ -289,15 +298,29 @@ export class Claimer implements Service {
     return view.jobs.get(view.firings.get(runId)?.id.job ?? '')?.job?.weight ?? 1;
   }
 
-  #skip(firing: FiringEntry, { reason, takenSlots }: Extract<Verdict, { act: 'skip' }>): Promise<void> {
-    return this.#settle(firing, 'skipped', reason, firing.value.crashes, takenSlots);
+  #skip(firing: FiringEntry, { reason, provided }: Extract<Verdict, { act: 'skip' }>): Promise<void> {
+    return this.#settle(firing, 'skipped', reason, firing.value.crashes, provided);
+  }
+
+  /** It is due, and it is not its turn: from now on it waits, whatever happens to the workers. */
+  async #markWaiting(firing: FiringEntry, entry: JobEntry, replaced: FiringEntry | null): Promise<void> {
+    const { keys, clock, random, submit, log } = this.#context;
+    const txn = prepareWait(keys, {
+      firing,
+      jobRevision: entry.modRevision,
+      replaced,
+      nowMs: clock.now(),
+    });
+    const { succeeded } = await persist(submit, txn, { clock, random, signal: this.#abort.signal });
+    if (succeeded) log.info({ ...firingFacts(firing.id), replaces: replaced?.runId }, 'waits for its turn');
+    this.#queue.set(firing.runId, clock.now() + SLOT_RECHECK_MS);
   }
 
   async #claim(
     firing: FiringEntry,
     entry: JobEntry,
     job: Job,
-    slot: number | null,
+    free: FreeSlots,
     afterCrash: boolean,
   ): Promise<void> {
     const { keys, clock, random, submit, nodeId, worker, leaseId, onClaimed } = this.#context;
@@ -308,11 +331,11 @@ export class Claimer implements Service {
       firingRevision: firing.modRevision,
       jobRevision: entry.modRevision,
       count: countedStart(firing, entry, clock.now()),
-      ...{ nodeId, worker, leaseId, slot, afterCrash },
+      ...{ nodeId, worker, leaseId, ...free, afterCrash },
       nowMs: clock.now(),
     });
     this.#claiming += job.weight;
-    this.#slots.claiming(firing, slot);
+    this.#slots.claiming(firing, free);
     let result: ClaimResult;
     try {
       result = prepared.interpret(
@@ -345,9 +368,10 @@ export class Claimer implements Service {
     );
     const fake = loss.why === 'changed' ? undefined : loss.fake;
     if (fake) return this.#removeFake(firing, fake);
-    if (loss.why === 'slot-taken') {
-      if (!isPromised(firing) && nowMs >= startTime(firing))
-        return this.#skip(firing, this.#slots.skip(firing, job));
+    if (loss.why === 'slot-taken' || loss.why === 'limit-taken') {
+      const isOverlap = loss.why === 'slot-taken' && job.overlap.policy === 'skip';
+      if (isOverlap && !isPromised(firing) && nowMs >= startTime(firing))
+        return this.#skip(firing, this.#slots.allTaken(firing, job));
       this.#queue.set(runId, Math.max(nowMs + SLOT_RECHECK_MS, startTime(firing)));
       return;
     }
@@ -384,11 +408,11 @@ export class Claimer implements Service {
     outcome: Outcome,
     reason: string,
     crashes: number,
-    takenSlots: readonly number[] = [],
+    provided: readonly Compare[] = [],
   ): Promise<void> {
     const { keys, clock, random, submit, log, view } = this.#context;
     const record = this.#recordOf(firing, outcome, reason, crashes);
-    const txn = prepareSettle(keys, firing, record, takenSlots);
+    const txn = prepareSettle(keys, firing, record, provided);
     const result = await persist(submit, txn, { clock, random, signal: this.#abort.signal });
     if (result.succeeded) log.warn({ ...firingFacts(firing.id), outcome, reason }, 'ended without a run');
     else if (view.firings.get(firing.runId) === firing) {
@@ -416,10 +440,11 @@ export class Claimer implements Service {
       'a claim in our name that we do not run; handing it back',
     );
     if (!lock && abandon) return this.#settle(firing, 'lost', UNKNOWN_END, value.crashes);
-    const held = { id, fencingToken: lock?.createRevision ?? 0, slot: value.slot };
+    const { slot, limitSlots } = value;
+    const held = { id, fencingToken: lock?.createRevision ?? 0, slot, limitSlots };
     const { txn } = abandon
       ? prepareEnd(keys, held, this.#recordOf(firing, 'lost', UNKNOWN_END, value.crashes))
-      : prepareHandBack(keys, held, { ...value, node: null, slot: null });
+      : prepareHandBack(keys, held, { ...value, node: null, slot: null, limitSlots: null });
     const compare = [...txn.compare, modifiedAt(keys.firing(id), modRevision)];
     await persist(submit, { ...txn, compare }, { clock, random, signal: this.#abort.signal });
   }
@@ -446,6 +471,11 @@ export class Claimer implements Service {
       });
     this.#underWay.add(tracked);
   }
+}
+
+/** With the one that an orphan ended in. */
+function crashesOf({ value }: FiringEntry): number {
+  return value.crashes + (value.node === null ? 0 : 1);
 }
 
 /** What runs is one firing for each worker instead, into which the leader expands it. */

@@ -12,12 +12,15 @@
  *   result of an `abandon` run amends the `lost` record that somebody else wrote.
  */
 import type { Clock } from '../clock.js';
+import { formatDuration } from '../duration.js';
 import { messageOf } from '../errors.js';
 import { firingFacts, formatRunId, type Keys } from '../etcd/keys.js';
 import type { Store, Txn, TxnResult } from '../etcd/store.js';
 import { emptyRecord, type Outcome, type RunRecord } from '../history/run-record.js';
 import { scheduleOf, type Job } from '../jobs/index.js';
 import type { PreparedTask, PrepareTask, RunEnding, RunningTask, RunResult } from '../run/executor.js';
+import { lastStart } from '../plan/start-deadline.js';
+import { exitOf, judge } from '../run/judge.js';
 import { retryDelayMs } from '../run/retry-delay.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -79,6 +82,8 @@ export class Execution {
   readonly #log: Logger;
   readonly #prepared: PreparedTask;
   readonly #startAtMs: number;
+  /** The first attempt of a run of the schedule does not start after this. */
+  readonly #lastStartMs: number;
   #state: 'waiting' | 'running' | 'finishing' | 'done' = 'waiting';
   #running: RunningTask | null = null;
   #latenessMs: number | null = null;
@@ -103,6 +108,9 @@ export class Execution {
       attempt: claim.firing.attempt,
     });
     this.#startAtMs = Math.max(claim.id.dueMs, claim.firing.notBefore ?? -Infinity);
+    const isFirst = claim.before.attempt === 0 && claim.firing.origin === 'schedule';
+    const lastMs = isFirst ? lastStart(job, () => scheduleOf(job), claim.id.dueMs) : null;
+    this.#lastStartMs = lastMs ?? Infinity;
     this.#prepared = context.prepareTask(
       {
         task: job.task,
@@ -142,6 +150,7 @@ export class Execution {
     if (nowMs < this.#startAtMs) return callAt(this.runId, this.#startAtMs);
     if (!isTrusted()) return callAt(this.runId, nowMs + RETRY_START_MS);
     if (!isClockRight()) return this.giveBack();
+    if (nowMs > this.#lastStartMs) return this.#missed(nowMs);
     this.#state = 'running';
     const { marker, hasProcesses } = this.#prepared;
     if (hasProcesses) watchdog?.runStarting({ marker, recovery: this.job.recovery });
@@ -155,6 +164,20 @@ export class Execution {
       if (hasProcesses) watchdog?.runEnded(marker);
       return this.#ended(result);
     });
+  }
+
+  /** Too late to begin, by its job's `startDeadline`. */
+  #missed(nowMs: number): void {
+    this.#state = 'finishing';
+    const { dueMs } = this.claim.id;
+    const late = formatDuration(nowMs - this.#startAtMs);
+    const reason = `not started within ${formatDuration(this.job.startDeadlineMs ?? 0)} (startDeadline): its worker came to it ${late} late`;
+    const record = {
+      ...this.#unstarted('missed', reason),
+      missed: { from: dueMs, through: dueMs, count: 1, atLeast: false },
+    };
+    this.#log.warn({ lateByMs: nowMs - this.#startAtMs }, 'missed: too late to start');
+    void this.#finish(this.#uncounted(prepareEnd(this.#keys, this.#held, record)), 'missed');
   }
 
   /** The session is not trusted any more: the lease may soon be somebody else's chance. */
@@ -192,7 +215,7 @@ export class Execution {
     if (this.#state !== 'waiting') return;
     this.#state = 'finishing';
     const { crashes } = this.claim.firing;
-    const firing: FiringRecord = { ...this.claim.before, crashes, node: null, slot: null };
+    const firing: FiringRecord = { ...this.claim.before, crashes, node: null, slot: null, limitSlots: null };
     void this.#finish(this.#uncounted(prepareHandBack(this.#keys, this.#held, firing)), 'given back');
   }
 
@@ -220,7 +243,8 @@ export class Execution {
   }
 
   get #held(): HeldClaim {
-    return { id: this.claim.id, fencingToken: this.claim.fencingToken, slot: this.claim.firing.slot };
+    const { slot, limitSlots } = this.claim.firing;
+    return { id: this.claim.id, fencingToken: this.claim.fencingToken, slot, limitSlots };
   }
 
   /** What has not begun does not count towards the job's `maxRuns`. */
@@ -233,7 +257,7 @@ export class Execution {
     this.#state = 'finishing';
     const { ending } = result;
     const stop = this.#stopReasonOf(ending);
-    const { outcome, reason: judged } = judge(result);
+    const { outcome, reason: judged } = judge(this.job.task, result);
     const reason = stop === 'kill-request' ? this.#killedBy : judged;
     const record = this.#record(outcome, reason, result);
     const facts = {
@@ -250,7 +274,7 @@ export class Execution {
       this.#log.info(facts, 'ended by the shutdown of this worker; another one goes on');
       return this.#finish(prepareHandBack(this.#keys, this.#held, this.#freed()), 'handed over');
     }
-    const delayMs = outcome === 'failed' || outcome === 'timed_out' ? this.#retryDelay() : null;
+    const delayMs = outcome === 'failed' || outcome === 'timed_out' ? this.#retryDelay(ending) : null;
     if (delayMs !== null) {
       this.#log.warn({ ...facts, reason, retryInMs: delayMs }, 'attempt failed; it will be tried again');
       observer?.runEnded?.(this.#facts, record, 'retry');
@@ -299,13 +323,14 @@ export class Execution {
     );
   }
 
-  #retryDelay(): number | null {
+  #retryDelay(ending: RunEnding): number | null {
     const { attempt, crashes } = this.claim.firing;
-    return retryDelayMs(this.job.retries, attempt - crashes);
+    const exitCode = ending.kind === 'exited' ? ending.exitCode : null;
+    return retryDelayMs(this.job.retries, { runId: this.runId, failedAttempts: attempt - crashes, exitCode });
   }
 
   #freed(): FiringRecord {
-    return { ...this.claim.firing, node: null, slot: null, notBefore: null };
+    return { ...this.claim.firing, node: null, slot: null, limitSlots: null, notBefore: null };
   }
 
   #record(outcome: Outcome, reason: string | null, result: RunResult | null): RunRecord {
@@ -371,48 +396,5 @@ export class Execution {
   #finished(): void {
     this.#state = 'done';
     this.#resolveDone();
-  }
-}
-
-function exitOf({ ending }: RunResult): { exitCode: number | null; signal: string | null } {
-  switch (ending.kind) {
-    case 'exited':
-      return { exitCode: ending.exitCode, signal: null };
-    case 'signalled':
-      return { exitCode: null, signal: ending.signal };
-    case 'timed-out':
-    case 'killed':
-      return { exitCode: ending.exitCode, signal: ending.signal };
-    case 'completed':
-    case 'failed':
-    case 'start-failed':
-      return { exitCode: null, signal: null };
-  }
-}
-
-function judge({ ending }: RunResult): { outcome: Outcome; reason: string | null } {
-  switch (ending.kind) {
-    case 'exited':
-      return ending.exitCode === 0
-        ? { outcome: 'succeeded', reason: null }
-        : { outcome: 'failed', reason: `exit code ${ending.exitCode}` };
-    case 'signalled':
-      return { outcome: 'failed', reason: `ended by ${ending.signal}` };
-    case 'completed':
-      return { outcome: 'succeeded', reason: null };
-    case 'failed':
-      return { outcome: 'failed', reason: ending.reason };
-    case 'timed-out':
-      return { outcome: 'timed_out', reason: 'it took longer than its timeout' };
-    case 'killed':
-      return {
-        outcome: 'killed',
-        reason: ending.reason === 'shutdown' ? 'its worker was stopped; recovery: abandon' : ending.reason,
-      };
-    case 'start-failed':
-      return {
-        outcome: 'failed',
-        reason: ending.hint ? `${ending.message}; ${ending.hint}` : ending.message,
-      };
   }
 }

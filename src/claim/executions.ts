@@ -1,6 +1,7 @@
 /** All claimed firings of this process, across sessions: a process can outlive the lease under which it was started. */
 import type { Clock } from '../clock.js';
 import type { ClusterView, ViewChanges } from '../view/cluster-view.js';
+import { killReason } from '../view/kill-record.js';
 import type { Job } from '../jobs/index.js';
 import { WallTimerQueue } from '../wall-timer-queue.js';
 import type { Claim } from './claim-txn.js';
@@ -99,6 +100,6 @@ export class Executions {
 
   #applyKill(runId: string): void {
     const kill = this.#view.kills.get(runId);
-    if (kill) this.#byRun.get(runId)?.killRequested(kill.value.by, kill.value.reason);
+    if (kill) this.#byRun.get(runId)?.killRequested(killReason(kill.value));
   }
 }

@@ -2,8 +2,8 @@
  * The ways out of a claim. Each is one transaction that compares `create(lock) = ours`: when the lock is gone, or is
  * somebody else's, the result is not ours to write.
  *
- *     end        → delete lock, slot, firing; put run record      (the firing's one terminal record)
- *     hand back  → delete lock, slot; put firing {node null, …}   (retry later, another worker goes on, or the
+ *     end        → delete lock, slots, firing; put run record     (the firing's one terminal record)
+ *     hand back  → delete lock, slots; put firing {node null, …}  (retry later, another worker goes on, or the
  *                                                                  leader voids it: it never started)
  *
  * Either can take back what the claim added to the job's count of runs, when nothing ran.
@@ -12,8 +12,8 @@
  * that case reads what we would have written.
  */
 import { slotGroup, type FiringId, type Keys } from '../etcd/keys.js';
-import type { KeyValue, Operation, OperationResult, Txn, TxnResult } from '../etcd/store.js';
-import { absent, createdAt, del, exists, get, modifiedAt, put } from '../etcd/txn.js';
+import type { Compare, KeyValue, Operation, OperationResult, Txn, TxnResult } from '../etcd/store.js';
+import { absent, createdAt, del, get, modifiedAt, put } from '../etcd/txn.js';
 import { decodeRun, encodeRun, type RunRecord } from '../history/run-record.js';
 import { encodeFiring, type FiringRecord } from '../view/firing-record.js';
 import { decodeRunCount, encodeRunCount, type RunCount, type RunCountRecord } from '../view/run-count.js';
@@ -33,6 +33,7 @@ export interface HeldClaim {
   readonly id: FiringId;
   readonly fencingToken: number;
   readonly slot: number | null;
+  readonly limitSlots: FiringRecord['limitSlots'];
 }
 
 /** Ends the firing with its record. */
@@ -108,24 +109,24 @@ function prepare(
 }
 
 function release(keys: Keys, claim: HeldClaim): Operation[] {
-  const { id, slot } = claim;
-  return slot === null ? [del(keys.lock(id))] : [del(keys.lock(id)), del(keys.slot(slotGroup(id), slot))];
+  const { id, slot, limitSlots } = claim;
+  return [
+    del(keys.lock(id)),
+    ...(slot === null ? [] : [del(keys.slot(slotGroup(id), slot))]),
+    ...Object.entries(limitSlots ?? {}).map(([name, index]) => del(keys.limitSlot(name, index))),
+  ];
 }
 
-/** Ends a firing that nobody holds (and that is still as it was seen), because its turn will not come. */
+/** Ends a firing that nobody holds (and that is still as it was seen) while `provided` holds: its turn will not come. */
 export function prepareSettle(
   keys: Keys,
   firing: { id: FiringId; modRevision: number },
   record: RunRecord,
-  takenSlots: readonly number[] = [],
+  provided: readonly Compare[] = [],
 ): Txn {
   const { id, modRevision } = firing;
   return {
-    compare: [
-      absent(keys.lock(id)),
-      modifiedAt(keys.firing(id), modRevision),
-      ...takenSlots.map((slot) => exists(keys.slot(slotGroup(id), slot))),
-    ],
+    compare: [absent(keys.lock(id)), modifiedAt(keys.firing(id), modRevision), ...provided],
     success: [del(keys.firing(id)), put(keys.run(id), encodeRun(record))],
     failure: [get(keys.lock(id)), get(keys.firing(id))],
   };

@@ -1,120 +1,375 @@
 /**
- * The slots of a job: how many of its runs may go on at once, and what becomes of a firing that finds none free. Judged
- * from the view and from the claims that this node has under way; only the claim's transaction decides.
+ * Whose turn it is: the slots of jobs (`maxConcurrent`) and of limits that jobs share, judged from the view and from the
+ * claims that this node has under way. Only the claim's transaction decides.
  *
- * Overlap is judged once per firing, when its first attempt is due (a run that ends in the last half second is no
- * overlap). What was promised waits for a free slot instead: later attempts, and the late runs that a misfire policy
- * chose, these in the order of their due times.
+ * Overlap concerns a job's own runs, and is judged once per firing, when its first attempt is due (a run that ends in the
+ * last half second is no overlap):
+ *     skip      ends `skipped`
+ *     queue     waits, marked in etcd, unless `overlap.limit` others wait already: then it is `skipped`
+ *     replace   waits, marked, and asks in the same transaction for the end of the oldest run; of several that wait the
+ *               newest stays, and the others end `skipped`
+ * A full limit makes every firing wait, marked as well, because nobody asked for it to be skipped; but no more of one job
+ * than its overlap rule lets wait.
+ *
+ * The mark is a promise, like another attempt or the choice of a misfire policy: what carries one only waits from then on,
+ * whatever happens to the workers. Without it a firing that nobody started would soon be the misfire policy's.
+ *
+ * Turns
+ * - In the queue of a job, and among its late runs: by due time. Under a limit: by the time from which a firing may run.
+ *   Who comes before counts only while he could go on: in a limit's line that is who has a free slot of his own job and a
+ *   worker with room. So nobody waits for one who waits for him: a limit's line leads to ever earlier firings.
+ * - With k before it a firing may go where more than k slots are free, and takes the k-th of them. While slots beyond a
+ *   lowered size are still held it takes the lowest free one and only as the first: then no more than the size ever run.
  */
-import { slotGroup, type FiringId } from '../etcd/keys.js';
+import { slotGroup } from '../etcd/keys.js';
+import type { Compare } from '../etcd/store.js';
+import { exists, modifiedAt } from '../etcd/txn.js';
 import type { Job } from '../jobs/index.js';
-import type { ClusterView, FiringEntry } from '../view/cluster-view.js';
+import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view.js';
 import { startTime } from '../view/firing-record.js';
+import { besides, comesFirst, holdersOf, isInFlight, isOlder, isWaiting } from '../view/turn-order.js';
+import type { LimitSlot } from './claim-txn.js';
+import { LimitLines } from './limit-lines.js';
+
+/** What a claim takes. */
+export interface FreeSlots {
+  /** Null for a job without a bound. */
+  readonly slot: number | null;
+  readonly limitSlots: readonly LimitSlot[];
+}
 
 /** What is to be done with a firing now. */
 export type Verdict =
-  /** `slot` is null for a job without a bound. */
-  | { readonly act: 'claim'; readonly slot: number | null }
-  /** It waits until a slot of its job is free. */
-  | { readonly act: 'wait' }
+  | { readonly act: 'claim'; readonly free: FreeSlots }
+  /** It was promised to run, and waits for its turn; with `soon` it may come without any change in the view. */
+  | { readonly act: 'wait'; readonly soon: boolean }
   /** Its time has not come: it is judged then. */
   | { readonly act: 'later' }
-  | { readonly act: 'skip'; readonly reason: string; readonly takenSlots: readonly number[] };
+  /** From now on it waits; `replaced` is to end for it. */
+  | { readonly act: 'mark'; readonly replaced: FiringEntry | null }
+  /** `provided` must hold when the record is written. */
+  | { readonly act: 'skip'; readonly reason: string; readonly provided: readonly Compare[] };
+
+type Skip = Extract<Verdict, { act: 'skip' }>;
+
+export interface SlotsContext {
+  readonly view: ClusterView;
+  /** Somebody may claim it now or when its time comes. */
+  readonly isRaceable: (firing: FiringEntry) => boolean;
+  /** One of the workers that may take it has room. */
+  readonly hasTaker: (firing: FiringEntry, job: Job) => boolean;
+}
+
+/** The slots of a job as one firing finds them. */
+interface Own {
+  /** Null for a job without a bound; undefined where it is not its turn. */
+  readonly slot: number | null | undefined;
+  readonly taken: ReadonlySet<number>;
+  readonly ahead: readonly FiringEntry[];
+}
+
+const UNBOUNDED: Own = { slot: null, taken: new Set(), ahead: [] };
 
 export class Slots {
-  readonly #view: ClusterView;
-  readonly #claiming = new Map<string, { readonly group: string; readonly slot: number }>();
+  readonly #context: SlotsContext;
+  readonly #lines: LimitLines;
+  readonly #claiming = new Map<string, { readonly group: string; readonly free: FreeSlots }>();
+  /** By job: those that were found to wait. */
   readonly #waiting = new Map<string, Set<string>>();
 
-  constructor(view: ClusterView) {
-    this.#view = view;
+  constructor(context: SlotsContext) {
+    this.#context = context;
+    this.#lines = new LimitLines(context.view);
   }
 
   /** Looks at what the view shows, and changes nothing. */
   judge(firing: FiringEntry, job: Job, nowMs: number): Verdict {
-    const slot = this.#isBehindOlderMisfire(firing, job) ? 'none' : this.#freeSlot(firing, job);
-    if (slot !== 'none') return { act: 'claim', slot };
-    if (isPromised(firing)) return { act: 'wait' };
-    return nowMs < startTime(firing) ? { act: 'later' } : this.skip(firing, job);
+    const own = this.#own(firing, job, nowMs);
+    const limitSlots = own.slot === undefined ? 'full' : this.#limitSlots(firing, job, nowMs);
+    if (own.slot !== undefined && typeof limitSlots === 'object')
+      return { act: 'claim', free: { slot: own.slot, limitSlots } };
+    const isDue = nowMs >= startTime(firing);
+    const { policy } = job.overlap;
+    if (policy === 'replace' && isDue && isJudged(firing)) {
+      const verdict = this.#replace(firing, own, nowMs);
+      if (verdict) return verdict;
+    }
+    if (isPromised(firing)) {
+      const isBehind = own.slot === undefined && own.taken.size < (job.maxConcurrent ?? 0);
+      return { act: 'wait', soon: isBehind || limitSlots === 'behind' };
+    }
+    if (!isDue) return { act: 'later' };
+    if (policy === 'skip' && own.slot === undefined) return this.#overlapped(firing, own);
+    if (policy === 'queue' || policy === 'allow') {
+      const waiting = this.#besides(firing).filter((other) => isWaiting(other) || isLateRun(other)).length;
+      if (waiting >= job.overlap.limit)
+        return { act: 'skip', reason: `overlap: ${waiting} due times were waiting already`, provided: [] };
+    }
+    return { act: 'mark', replaced: null };
   }
 
-  skip(firing: FiringEntry, job: Job): Extract<Verdict, { act: 'skip' }> {
-    const others = this.#view.firingsByJob.get(job.name)?.values() ?? [];
-    const running = [...others]
-      .filter(
-        ({ id, value, runId }) => value.node !== null && runId !== firing.runId && isBeside(id, firing.id),
-      )
-      .map(({ runId }) => runId);
-    const reason = `overlap: ${running.join(', ') || 'another run'} was still running`;
-    return {
-      act: 'skip',
-      reason,
-      takenSlots: Array.from({ length: job.maxConcurrent ?? 0 }, (_, index) => index),
-    };
+  /** For one that lost its claim against a slot of its job when it was due: all of them are taken. */
+  allTaken(firing: FiringEntry, job: Job): Skip {
+    const taken = new Set(Array.from({ length: job.maxConcurrent ?? 0 }, (_, index) => index));
+    return this.#overlapped(firing, { slot: undefined, taken, ahead: [] });
   }
 
-  /** A claim that takes this slot is under way. */
-  claiming({ id, runId }: FiringEntry, slot: number | null): void {
-    if (slot !== null) this.#claiming.set(runId, { group: slotGroup(id), slot });
+  /** A claim that takes these is under way. */
+  claiming({ id, runId }: FiringEntry, free: FreeSlots): void {
+    this.#claiming.set(runId, { group: slotGroup(id), free });
   }
 
   claimed(runId: string): void {
     this.#claiming.delete(runId);
   }
 
+  /** It is looked at again when that may help: see `observe`. */
   wait({ id, runId }: FiringEntry): void {
     const waiting = this.#waiting.get(id.job) ?? new Set();
     this.#waiting.set(id.job, waiting.add(runId));
   }
 
-  /** Those that waited for a slot of the job; they wait no more. */
-  takeWaiting(job: string): FiringEntry[] {
-    const waiting = [...(this.#waiting.get(job) ?? [])];
-    this.#waiting.delete(job);
-    return waiting.flatMap((runId) => this.#view.firings.get(runId) ?? []);
+  /** Takes over what changed, and returns those that waited and whose turn it may be now. */
+  observe(changes: Pick<ViewChanges, 'firings' | 'jobs' | 'workers' | 'limits'>): FiringEntry[] {
+    const { view } = this.#context;
+    const limits = this.#lines.update(changes);
+    const jobs = new Set<string>(changes.jobs.keys());
+    for (const name of changes.limits) limits.add(name);
+    const touch = (firing: FiringEntry | undefined): void => {
+      if (!firing) return;
+      jobs.add(firing.id.job);
+      for (const name of Object.keys(firing.value.limitSlots ?? {})) limits.add(name);
+    };
+    for (const [runId, before] of changes.firings) {
+      touch(before);
+      touch(view.firings.get(runId));
+    }
+    for (const nodeId of changes.workers.keys()) {
+      if (view.workers.has(nodeId)) continue;
+      for (const firing of view.firingsByNode.get(nodeId)?.values() ?? []) touch(firing);
+    }
+    return [
+      ...[...jobs].flatMap((job) => this.#nextOfJob(job)),
+      ...[...limits].flatMap((limit) => this.#nextInLine(limit)),
+    ];
   }
 
-  /** It does not exist any more. */
-  forget(runId: string): void {
-    const job = runId.slice(0, runId.indexOf('/'));
-    const waiting = this.#waiting.get(job);
-    waiting?.delete(runId);
-    if (waiting?.size === 0) this.#waiting.delete(job);
+  // ── one job ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #besides(firing: FiringEntry): FiringEntry[] {
+    return besides(this.#context.view, firing);
   }
 
-  /** The lowest slot that seems free; null for a job without a bound. */
-  #freeSlot(firing: FiringEntry, job: Job): number | null | 'none' {
-    if (job.maxConcurrent === null) return null;
-    const group = slotGroup(firing.id);
+  #own(firing: FiringEntry, job: Job, nowMs: number): Own {
+    if (job.maxConcurrent === null) return UNBOUNDED;
+    const taken = this.#taken(firing);
+    const ahead = this.#ahead(firing, job, nowMs);
+    return { slot: pick(job.maxConcurrent, taken, ahead.length), taken, ahead };
+  }
+
+  #taken(firing: FiringEntry): Set<number> {
+    const { view } = this.#context;
     const taken = new Set<number>();
-    for (const other of this.#view.firingsByJob.get(job.name)?.values() ?? []) {
-      const { slot, node } = other.value;
-      if (!isBeside(other.id, firing.id)) continue;
-      if (other.runId !== firing.runId && slot !== null && node !== null && this.#view.workers.has(node))
-        taken.add(slot);
-    }
-    for (const one of this.#claiming.values()) if (one.group === group) taken.add(one.slot);
-    for (let slot = 0; slot < job.maxConcurrent; slot += 1) if (!taken.has(slot)) return slot;
-    return 'none';
+    for (const other of this.#besides(firing))
+      if (other.value.slot !== null && isInFlight(view, other)) taken.add(other.value.slot);
+    const group = slotGroup(firing.id);
+    for (const [runId, one] of this.#claiming)
+      if (runId !== firing.runId && one.group === group && one.free.slot !== null) taken.add(one.free.slot);
+    return taken;
   }
 
-  #isBehindOlderMisfire(firing: FiringEntry, job: Job): boolean {
-    if (!firing.value.misfire || firing.value.attempt > 0 || job.maxConcurrent === null) return false;
-    for (const other of this.#view.firingsByJob.get(job.name)?.values() ?? []) {
-      const { misfire, node, attempt } = other.value;
-      const isOlder = other.id.dueMs < firing.id.dueMs && isBeside(other.id, firing.id);
-      if (misfire && node === null && attempt === 0 && isOlder) return true;
+  /** Those of its job that go before it and have no slot yet. */
+  #ahead(firing: FiringEntry, job: Job, nowMs: number): FiringEntry[] {
+    const { view, isRaceable } = this.#context;
+    const throughMs = Math.max(nowMs, startTime(firing));
+    const goesBefore = (other: FiringEntry): boolean => {
+      if (job.overlap.policy === 'queue') return startTime(other) <= throughMs;
+      if (isLateRun(firing)) return isLateRun(other);
+      return job.overlap.policy === 'skip' && !isPromised(firing) && isWaiting(other);
+    };
+    return this.#besides(firing).filter(
+      (other) =>
+        isOlder(other, firing) &&
+        goesBefore(other) &&
+        !isInFlight(view, other) &&
+        !this.#claiming.has(other.runId) &&
+        isRaceable(other),
+    );
+  }
+
+  #overlapped(firing: FiringEntry, { taken, ahead }: Own): Skip {
+    const { view } = this.#context;
+    const running = this.#besides(firing).filter(({ value }) => value.node !== null);
+    const names = (firings: readonly FiringEntry[]): string => firings.map(({ runId }) => runId).join(', ');
+    const reason =
+      running.length === 0 && ahead.length > 0
+        ? `overlap: ${names(ahead)} was still waiting`
+        : `overlap: ${names(running) || 'another run'} was still running`;
+    const group = slotGroup(firing.id);
+    return {
+      act: 'skip',
+      reason,
+      provided: [
+        ...[...taken].map((index) => exists(view.keys.slot(group, index))),
+        ...ahead.map(({ id, modRevision }) => modifiedAt(view.keys.firing(id), modRevision)),
+      ],
+    };
+  }
+
+  /** Null: nothing is to be replaced, it waits like any other. */
+  #replace(firing: FiringEntry, own: Own, nowMs: number): Verdict | null {
+    const { view, isRaceable } = this.#context;
+    const others = this.#besides(firing);
+    const newer = others.filter(
+      (other) =>
+        isOlder(firing, other) &&
+        isJudged(other) &&
+        other.value.node === null &&
+        startTime(other) <= nowMs &&
+        isRaceable(other),
+    );
+    const running = others.filter((other) => other.value.slot !== null && isInFlight(view, other));
+    const successor = newest(newer) ?? (own.slot === undefined ? newestOfAll(running, firing) : undefined);
+    if (successor) {
+      const { id, modRevision, runId } = successor;
+      const provided = [modifiedAt(view.keys.firing(id), modRevision)];
+      return { act: 'skip', reason: `replaced by ${runId} before it began`, provided };
     }
-    return false;
+    const isEnding = running.some(({ runId }) => view.kills.has(runId));
+    if (own.slot !== undefined || isEnding) return null;
+    const [oldest] = running
+      .filter((other) => isOlder(other, firing))
+      .sort((a, b) => a.modRevision - b.modRevision);
+    return oldest ? { act: 'mark', replaced: oldest } : null;
+  }
+
+  #nextOfJob(name: string): FiringEntry[] {
+    const waiting = this.#stillWaiting(name).sort((a, b) => (isOlder(a, b) ? -1 : 1));
+    const job = this.#context.view.jobs.get(name)?.job;
+    if (job?.maxConcurrent === null) return [];
+    if (job?.overlap.policy !== 'queue' || job.everywhere) return waiting;
+    const turns = waiting.filter(isPromised).slice(0, job.maxConcurrent);
+    return [...turns, ...waiting.filter((firing) => !isPromised(firing))];
+  }
+
+  #stillWaiting(job: string): FiringEntry[] {
+    const { view } = this.#context;
+    const waiting = this.#waiting.get(job);
+    const found: FiringEntry[] = [];
+    for (const runId of waiting ?? []) {
+      const firing = view.firings.get(runId);
+      if (firing && !isInFlight(view, firing)) found.push(firing);
+      else waiting?.delete(runId);
+    }
+    if (waiting?.size === 0) this.#waiting.delete(job);
+    return found;
+  }
+
+  // ── limits ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** One of each limit, or why there is none: a limit is full (or has no size), or others come first. */
+  #limitSlots(firing: FiringEntry, job: Job, nowMs: number): LimitSlot[] | 'full' | 'behind' {
+    const slots: LimitSlot[] = [];
+    for (const name of job.limits) {
+      const limit = this.#context.view.limits.get(name);
+      const size = limit?.size ?? 0;
+      const taken = this.#takenOf(name, firing.runId);
+      if (limit === undefined || taken.size >= size) return 'full';
+      const index = pick(size, taken, this.#aheadInLine(name, firing, nowMs));
+      if (index === undefined) return 'behind';
+      slots.push({ name, index, sizeRevision: limit.modRevision });
+    }
+    return slots;
+  }
+
+  #takenOf(limit: string, exceptRunId?: string): Set<number> {
+    const taken = new Set<number>();
+    for (const { runId, value } of holdersOf(this.#context.view, limit))
+      if (runId !== exceptRunId) taken.add(value.limitSlots![limit]!);
+    for (const [runId, { free }] of this.#claiming) {
+      if (runId === exceptRunId) continue;
+      for (const { name, index } of free.limitSlots) if (name === limit) taken.add(index);
+    }
+    return taken;
+  }
+
+  #aheadInLine(limit: string, firing: FiringEntry, nowMs: number): number {
+    const throughMs = Math.max(nowMs, startTime(firing));
+    let count = 0;
+    for (const other of this.#lines.of(limit)) {
+      if (other.runId === firing.runId || startTime(other) > throughMs || !comesFirst(other, firing))
+        continue;
+      if (this.#isInLine(other, nowMs)) count += 1;
+    }
+    return count;
+  }
+
+  /** It waits for nothing but a limit. */
+  #isInLine(firing: FiringEntry, nowMs: number): boolean {
+    const { view, isRaceable, hasTaker } = this.#context;
+    const job = view.jobs.get(firing.id.job)?.job;
+    if (!job) return false;
+    return (
+      !isInFlight(view, firing) &&
+      !this.#claiming.has(firing.runId) &&
+      isRaceable(firing) &&
+      this.#own(firing, job, nowMs).slot !== undefined &&
+      hasTaker(firing, job)
+    );
+  }
+
+  #nextInLine(name: string): FiringEntry[] {
+    const size = this.#context.view.limits.get(name)?.size ?? 0;
+    const free = size - this.#takenOf(name).size;
+    if (free <= 0) return [];
+    const waiting = [...this.#lines.of(name)].filter(({ id, runId }) =>
+      this.#waiting.get(id.job)?.has(runId),
+    );
+    const next: FiringEntry[] = [];
+    for (const firing of waiting.sort((a, b) => (comesFirst(a, b) ? -1 : 1))) {
+      if (next.length >= free) break;
+      if (this.#isInLine(firing, startTime(firing))) next.push(firing);
+    }
+    return next;
   }
 }
 
-/** It was promised to run, so that an overlap only delays it. */
+/** It was promised to run, so that what stands in its way only delays it. */
 export function isPromised({ value }: FiringEntry): boolean {
-  return value.attempt > 0 || value.misfire;
+  return value.attempt > 0 || value.misfire || value.waiting;
 }
 
-/** They take slots from one another. */
-function isBeside(a: FiringId, b: FiringId): boolean {
-  return slotGroup(a) === slotGroup(b);
+/** Its job's overlap rule says what becomes of it. */
+function isJudged({ value }: FiringEntry): boolean {
+  return value.attempt === 0 && !value.misfire;
+}
+
+/** A late run that a misfire policy chose, and that has not begun. */
+function isLateRun({ value }: FiringEntry): boolean {
+  return value.misfire && value.attempt === 0 && value.node === null;
+}
+
+/** The slot of so many for one that has `ahead` others before it; undefined where there is none. */
+function pick(size: number, taken: ReadonlySet<number>, ahead: number): number | undefined {
+  const isOverfull = ahead > 0 && [...taken].some((index) => index >= size);
+  if (isOverfull || taken.size + ahead >= size) return undefined;
+  let before = ahead;
+  for (let index = 0; index < size; index += 1) {
+    if (taken.has(index)) continue;
+    if (before === 0) return index;
+    before -= 1;
+  }
+  return undefined;
+}
+
+function newest(firings: readonly FiringEntry[]): FiringEntry | undefined {
+  return firings.reduce<FiringEntry | undefined>(
+    (found, firing) => (found === undefined || isOlder(found, firing) ? firing : found),
+    undefined,
+  );
+}
+
+/** The newest of those that run, where all of them are newer than the firing. */
+function newestOfAll(running: readonly FiringEntry[], firing: FiringEntry): FiringEntry | undefined {
+  return running.every((other) => isOlder(firing, other)) ? newest(running) : undefined;
 }

@@ -2,7 +2,7 @@
  * What a node knows of the cluster: the mirrored keys, decoded and indexed. Every node holds the same view, so that any
  * of them can take over as leader without reading anything first.
  *
- * Counts of runs, cursor, firings, jobs, kill requests and the leader are one contiguous key range behind one watch: the
+ * Counts of runs, cursor, firings, jobs, kill requests, the leader and limits are one contiguous key range behind one watch: the
  * view moves from revision to revision and never shows half of a transaction. The workers come through a second watch,
  * which may be a little ahead or behind; nothing relies on their order.
  *
@@ -19,6 +19,7 @@ import { cursorRecordSchema, type CursorRecord } from './cursor-record.js';
 import { decodeFiring, type FiringRecord } from './firing-record.js';
 import { JobEntry } from './job-entry.js';
 import { killRecordSchema, type KillRecord } from './kill-record.js';
+import { decodeLimit, type LimitEntry } from './limit-record.js';
 import { decodeRunCount, type RunCount } from './run-count.js';
 
 /** A decoded record with the revisions of its key. */
@@ -62,6 +63,8 @@ export interface ViewChanges {
   readonly workers: ReadonlyMap<string, WorkerEntry | undefined>;
   /** Run ids of kill requests that appeared. */
   readonly kills: readonly string[];
+  /** Names of limits whose size changed, or is gone. */
+  readonly limits: ReadonlySet<string>;
   readonly leader: boolean;
   readonly cursor: boolean;
   /** Found by a listing, not as it happened: what changed may have changed long ago. */
@@ -85,6 +88,9 @@ export class ClusterView {
   readonly damagedFirings = new Map<string, DamagedFiring>();
   readonly workers = new Map<string, WorkerEntry>();
   readonly kills = new Map<string, Entry<KillRecord>>();
+  readonly limits = new Map<string, LimitEntry>();
+  /** Firings by the limits of which they hold a slot; no empty maps are kept. */
+  readonly holdersByLimit = new Map<string, Map<string, FiringEntry>>();
   /** Firings by job and by the node that has them in flight; no empty maps are kept. */
   readonly firingsByJob = new Map<string, Map<string, FiringEntry>>();
   readonly firingsByNode = new Map<string, Map<string, FiringEntry>>();
@@ -128,6 +134,7 @@ export class ClusterView {
     else if (change.key.startsWith(keys.counts)) this.#applyCount(change.key, kv, batch);
     else if (change.key.startsWith(keys.workers)) this.#applyWorker(change.key, kv, batch);
     else if (change.key.startsWith(keys.kills)) this.#applyKill(change.key, kv, batch);
+    else if (change.key.startsWith(keys.limits)) this.#applyLimit(change.key, kv, batch);
     else if (change.key === keys.leader) {
       this.leader = this.#single(change.key, kv, leaderRecordSchema);
       batch.leader = true;
@@ -185,11 +192,13 @@ export class ClusterView {
       this.firings.delete(runId);
       removeFrom(this.firingsByJob, before.id.job, runId);
       if (before.value.node !== null) removeFrom(this.firingsByNode, before.value.node, runId);
+      for (const name of limitsHeld(before)) removeFrom(this.holdersByLimit, name, runId);
     }
     if (after) {
       this.firings.set(runId, after);
       addTo(this.firingsByJob, after.id.job, runId, after);
       if (after.value.node !== null) addTo(this.firingsByNode, after.value.node, runId, after);
+      for (const name of limitsHeld(after)) addTo(this.holdersByLimit, name, runId, after);
     }
   }
 
@@ -221,6 +230,18 @@ export class ClusterView {
     }
   }
 
+  #applyLimit(key: string, kv: KeyValue | null, batch: Batch): void {
+    const name = key.slice(this.keys.limits.length);
+    batch.limits.add(name);
+    if (kv === null) {
+      this.limits.delete(name);
+      return;
+    }
+    const limit = decodeLimit(kv);
+    this.limits.set(name, limit);
+    if (limit.problem !== null) this.#onProblem({ key, problem: limit.problem });
+  }
+
   #decode<S extends z.ZodType>(key: string, kv: KeyValue | null, schema: S): Entry<z.output<S>> | null {
     if (kv === null) return null;
     const decoded = decodeRecord(schema, kv);
@@ -245,6 +266,7 @@ class Batch {
   readonly firings = new Map<string, FiringEntry | undefined>();
   readonly workers = new Map<string, WorkerEntry | undefined>();
   readonly kills: string[] = [];
+  readonly limits = new Set<string>();
   leader = false;
   cursor = false;
 
@@ -254,12 +276,18 @@ class Batch {
       firings: this.firings,
       workers: this.workers,
       kills: this.kills,
+      limits: this.limits,
       leader: this.leader,
       cursor: this.cursor,
       relisted,
       revision,
     };
   }
+}
+
+/** The limits of which a firing holds a slot. */
+function limitsHeld({ value }: FiringEntry): string[] {
+  return value.limitSlots === null ? [] : Object.keys(value.limitSlots);
 }
 
 function entryOf<T>(kv: KeyValue, value: T): Entry<T> {

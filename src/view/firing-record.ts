@@ -2,6 +2,7 @@
  * The value of `firings/<job>/<due>[+suffix]`: a firing that is planned or in flight. Its life:
  *
  *     planned ──claim──▶ claimed/running ──finish──▶ (deleted, run record written)
+ *        │  └─ due, and no slot free ─▶ waiting ──claim──▶ claimed/running …    (or `skipped`: its job's overlap rule)
  *        │                   │    ▲
  *        │                   │    └──claim── waiting for its next attempt (attempt > 0, node null, notBefore)
  *        │                   ├──retry──────────────▲
@@ -30,8 +31,12 @@ export const firingRecordSchema = z.object({
   /** The node that claimed it, and the concurrency slot that it holds, while it is in flight. */
   node: z.string().nullable().default(null),
   slot: z.number().int().nonnegative().nullable().default(null),
+  /** By the name of the limit: the slot that it holds of each, while it is in flight. */
+  limitSlots: z.record(z.string(), z.number().int().nonnegative()).nullable().default(null),
   /** It is overdue on purpose: the misfire policy chose it to run late. */
   misfire: z.boolean().default(false),
+  /** Its time came, and it waits for its turn: for a slot of its job, or of a limit. It is no misfire, however late it runs. */
+  waiting: z.boolean().default(false),
   /** Who asked for it (manual ones). */
   requestedBy: z.string().nullable().default(null),
   /** The worker of the last attempt that failed, by name. */
@@ -65,7 +70,9 @@ export function plannedFiring(
     notBefore,
     node: null,
     slot: null,
+    limitSlots: null,
     misfire,
+    waiting: false,
     requestedBy: null,
     lastWorker: null,
     only: null,

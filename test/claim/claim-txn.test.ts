@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { prepareClaim, type ClaimRequest, type ClaimResult } from '../../src/claim/claim-txn.js';
 import { prepareEnd, prepareHandBack, prepareSettle } from '../../src/claim/finish-txn.js';
 import { Keys } from '../../src/etcd/keys.js';
-import { put } from '../../src/etcd/txn.js';
+import { exists, put } from '../../src/etcd/txn.js';
 import { decodeRun, emptyRecord } from '../../src/history/run-record.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { MemoryEtcd } from '../../src/testing/memory-etcd.js';
@@ -27,7 +27,7 @@ function prepare(node: 'a' | 'b', more: Partial<ClaimRequest> = {}) {
   return prepareClaim(keys, {
     ...{ id, firing: planned, firingRevision: revisions.firing, jobRevision: revisions.job },
     ...{ nodeId: node, worker: node, leaseId: leases[node], slot: 0, afterCrash: false, nowMs: 500 },
-    count: null,
+    ...{ limitSlots: [], count: null },
     ...more,
   });
 }
@@ -40,7 +40,7 @@ function claim(node: 'a' | 'b', more: Partial<ClaimRequest> = {}): ClaimResult {
 function held() {
   const result = claim('a');
   if (!result.won) throw new Error(result.why);
-  return { id, fencingToken: result.claim.fencingToken, slot: 0 };
+  return { id, fencingToken: result.claim.fencingToken, slot: 0, limitSlots: null };
 }
 
 function firing() {
@@ -137,10 +137,11 @@ describe('the ways out', () => {
   it('settle: only while nobody holds it, it is as seen, and the slots are taken', () => {
     const seen = { id, modRevision: revisions.firing };
     const skipped = emptyRecord('skipped', null, 0);
-    expect(etcd.txn(prepareSettle(keys, seen, skipped, [0])).succeeded).toBe(false);
+    const taken = [exists(keys.slot('job', 0))];
+    expect(etcd.txn(prepareSettle(keys, seen, skipped, taken)).succeeded).toBe(false);
     etcd.txn({ compare: [], success: [put(keys.slot('job', 0), 'b', leases.b)] });
-    expect(etcd.txn(prepareSettle(keys, { id, modRevision: 1 }, skipped, [0])).succeeded).toBe(false);
-    expect(etcd.txn(prepareSettle(keys, seen, skipped, [0])).succeeded).toBe(true);
+    expect(etcd.txn(prepareSettle(keys, { id, modRevision: 1 }, skipped, taken)).succeeded).toBe(false);
+    expect(etcd.txn(prepareSettle(keys, seen, skipped, taken)).succeeded).toBe(true);
     expect(decodeRun(etcd.get(keys.run(id))!)).toMatchObject({ ok: true, value: { outcome: 'skipped' } });
     expect(etcd.get(keys.firing(id))).toBeNull();
   });

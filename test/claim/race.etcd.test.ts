@@ -37,7 +37,7 @@ it('lets one of ten clients win a claim, and tells the others who holds it', asy
           leaseId,
           nowMs: Date.now(),
         },
-        ...{ nodeId: `node-${index}`, worker: `worker-${index}`, slot: 0, afterCrash: false },
+        ...{ nodeId: `node-${index}`, worker: `worker-${index}`, slot: 0, limitSlots: [], afterCrash: false },
         count: null,
       });
     }),

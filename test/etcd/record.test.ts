@@ -141,7 +141,8 @@ describe('decodeRecord', () => {
       ...{ attempt: count, crashes: count, slot: fc.option(count), misfire: fc.boolean() },
       notBefore: fc.option(fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) })),
       ...{ node: fc.option(fc.string()), requestedBy: fc.option(fc.string({ unit: 'binary' })) },
-      ...{ lastWorker: fc.option(fc.string()), expanded: fc.option(count) },
+      ...{ lastWorker: fc.option(fc.string()), expanded: fc.option(count), waiting: fc.boolean() },
+      limitSlots: fc.option(fc.dictionary(fc.string({ minLength: 1 }), count)),
       only: fc.option(fc.record({ worker: fc.string(), index: count, count: fc.constant(3) })),
     });
     fc.assert(
