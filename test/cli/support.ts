@@ -38,6 +38,13 @@ export class TestCli {
   intercept: Intercept | undefined;
   readonly stores: MemoryStore[] = [];
 
+  readonly #interrupts = new Set<() => void>();
+
+  /** Ctrl-C. */
+  interrupt(): void {
+    for (const listener of this.#interrupts) listener();
+  }
+
   run(...args: string[]): Promise<CliResult> {
     return this.runWith({}, ...args);
   }
@@ -51,6 +58,10 @@ export class TestCli {
       stderr: { write: (text) => (stderr += text), isTTY: false },
       env,
       clock: this.clock,
+      onInterrupt: (listener) => {
+        this.#interrupts.add(listener);
+        return () => this.#interrupts.delete(listener);
+      },
       connect: async () => {
         const store = this.etcd.connect(this.intercept ? { intercept: this.intercept } : {});
         this.stores.push(store);
