@@ -161,4 +161,9 @@ export const MUTANTS: Readonly<Record<string, Mutation>> = {
       setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
     }),
   },
+  'a worker takes more than it has room for': { options: { capacity: 1_000 } },
+  'whom a firing is for does not count': withValues(keys.firings, (firing) => {
+    const only = firing.only as { worker: string } | undefined;
+    return only === undefined ? firing : { ...firing, only: { ...only, worker: 'n1' } };
+  }),
 };

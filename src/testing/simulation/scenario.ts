@@ -59,9 +59,21 @@ export function drawScenario(random: Random): Scenario {
 }
 
 function named(prefix: string, count: number, random: Random): Map<string, Definition> {
+  const placements = random.fork(`placement of ${prefix}`);
   return new Map(
-    Array.from({ length: count }, (_, index) => [`${prefix}-${index + 1}`, drawDefinition(random)]),
+    Array.from({ length: count }, (_, index) => [
+      `${prefix}-${index + 1}`,
+      { ...drawDefinition(random), ...drawPlacement(placements) },
+    ]),
   );
+}
+
+/** Where it runs; most jobs do not care. */
+function drawPlacement(random: Random): Partial<Definition> {
+  return {
+    ...(random.chance(0.12) ? { everywhere: true } : {}),
+    ...(random.chance(0.15) ? { weight: 2 } : {}),
+  };
 }
 
 export function drawDefinition(random: Random): Definition {

@@ -18,6 +18,14 @@ const LATEST_MS = 25_000;
  */
 const STUCK_AFTER_MS = 30_000;
 const BUSY_WITHIN_MS = 5_000;
+/** What is for one worker alone waits for it to come back. */
+const COME_BACK_MS = 90_000;
+
+interface StoredFiring {
+  readonly notBefore?: string;
+  readonly only?: unknown;
+  readonly expanded?: number;
+}
 
 export function checkAccounting(
   world: World,
@@ -89,9 +97,11 @@ export function waitingFor(waitMs: number, world: World): { runId: string; since
   return etcd.range(prefixRange(keys.firings)).kvs.flatMap(({ key, value }) => {
     const runId = key.slice(keys.firings.length);
     const { job, dueMs } = parseRunId(runId)!;
-    const { notBefore } = JSON.parse(value.toString()) as { notBefore?: string };
+    const { notBefore, only, expanded } = JSON.parse(value.toString()) as StoredFiring;
     const sinceMs = Math.max(dueMs, notBefore === undefined ? 0 : Date.parse(notBefore));
-    return busy.has(job) || sinceMs > nowMs - waitMs ? [] : [{ runId, sinceMs }];
+    const isForAll = only !== undefined || expanded !== undefined;
+    const patienceMs = Math.max(waitMs, isForAll ? COME_BACK_MS : 0);
+    return busy.has(job) || sinceMs > nowMs - patienceMs ? [] : [{ runId, sinceMs }];
   });
 }
 

@@ -122,10 +122,11 @@ export class CheckedHistory {
     const { client, atMs, revision } = this.#change;
     const before = this.#standing.get(runId);
     const job = jobOf(runId);
+    const group = besideGroup(runId);
     if (event.type === 'delete') {
       if (!before) return;
       this.#standing.delete(runId);
-      this.#claimsOfJob.set(job, this.#claimsOfJob.get(job)! - 1);
+      this.#claimsOfJob.set(group, this.#claimsOfJob.get(group)! - 1);
       before.endedAtMs = atMs;
       const byHand = this.#revokedByHand.has(revision);
       before.end = byHand ? 'revoked-by-hand' : client === before.client ? 'finished' : 'lease-ended';
@@ -144,11 +145,12 @@ export class CheckedHistory {
     };
     this.#standing.set(runId, claim);
     this.claims.set(runId, [...(this.claims.get(runId) ?? []), claim]);
-    const standing = (this.#claimsOfJob.get(job) ?? 0) + 1;
-    this.#claimsOfJob.set(job, standing);
+    const standing = (this.#claimsOfJob.get(group) ?? 0) + 1;
+    this.#claimsOfJob.set(group, standing);
     const { steady, restless } = this.#world.scenario;
     const overlap = (steady.get(job) ?? restless.get(job))?.overlap;
-    if (overlap === 'skip' && standing > 1) this.#wrong(runId, `${standing} claims of ${job} stand at once`);
+    if (overlap === 'skip' && standing > 1)
+      this.#wrong(runId, `${standing} claims of ${group} stand at once`);
   }
 
   #slot(key: string, event: WatchEvent): void {
@@ -303,4 +305,10 @@ export class CheckedHistory {
 
 export function jobOf(runId: string): string {
   return runId.slice(0, runId.indexOf('/'));
+}
+
+/** Runs that may not overlap: those of the job, and where it runs everywhere, those of the job on one worker. */
+export function besideGroup(runId: string): string {
+  const worker = /[+.]on-(.+)$/.exec(runId)?.[1];
+  return worker === undefined ? jobOf(runId) : `${jobOf(runId)} on ${worker}`;
 }

@@ -5,7 +5,7 @@ import type { ObservedProcess } from '../process.js';
 import type { Definition } from '../scenario.js';
 import { MAX_SKEW_MS } from '../worker.js';
 import type { World } from '../world.js';
-import type { CheckedHistory, Claim } from './history.js';
+import { besideGroup, type CheckedHistory, type Claim } from './history.js';
 import type { Violation } from './violation.js';
 
 /** A process, with the claim under which it ran. */
@@ -46,11 +46,13 @@ export function checkProcesses(world: World, history: CheckedHistory): Violation
     checkSequence(world, ofRun, wrong);
   for (const [runId, ofRun] of grouped(timely, ({ process }) => process.runId))
     checkCount(world, history, runId, ofRun, violations);
-  for (const [job, ofJob] of grouped(undisturbed, ({ process }) => process.job)) {
-    const policies = policiesOf(world, job);
+  for (const ofJob of grouped(undisturbed, ({ process }) => besideGroup(process.runId)).values()) {
+    const policies = policiesOf(world, ofJob[0]!.process.job);
     // A process of an `abandon` job may outlive its claim; then the job's claims alone tell (`history.ts`).
     if (policies?.overlap === 'skip' && policies.recovery === 'rerun') checkBesideEachOther(ofJob, wrong);
   }
+  for (const ofWorker of grouped(attempts, ({ process }) => process.worker).values())
+    checkCapacity(world, ofWorker, wrong);
   return violations;
 }
 
@@ -73,6 +75,8 @@ function checkStart(attempt: Attempt, wrong: Wrong): void {
     wrong(attempt, `started ${claim.notBeforeMs - startedAtNodeMs} ms before its retry was due`);
   if (startedAtMs > claim.endedAtMs && claim.end !== 'revoked-by-hand')
     wrong(attempt, `started ${startedAtMs - claim.endedAtMs} ms after its claim was gone`);
+  const only = /[+.]on-(.+)$/.exec(process.runId)?.[1];
+  if (only !== undefined && only !== worker) wrong(attempt, `was for ${only} alone`);
   if (definitionOf(claim)?.command !== command)
     wrong(attempt, `ran ${command}, which was not its job's command`);
 }
@@ -113,6 +117,18 @@ function checkBesideEachOther(attempts: readonly Attempt[], wrong: Wrong): void 
     if (longest && longest.process.runId !== next.process.runId && isBeside(longest, next))
       wrong(next, `ran beside ${longest.process.runId}, although its job allows no overlap`);
     if (!longest || endOf(next) > endOf(longest)) longest = next;
+  }
+}
+
+/** The processes of one worker never weigh more than it has room for. */
+function checkCapacity(world: World, attempts: readonly Attempt[], wrong: Wrong): void {
+  const capacity = world.scenario.node.capacity ?? NODE_DEFAULTS.capacity;
+  let running: Attempt[] = [];
+  for (const next of attempts) {
+    running = [...running.filter((one) => isBeside(one, next)), next];
+    const weights = running.map(({ claim }) => Number((claim && definitionOf(claim)?.weight) ?? 1));
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    if (sum > capacity) wrong(next, `made a load of ${sum} on a worker with room for ${capacity}`);
   }
 }
 
