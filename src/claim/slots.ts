@@ -299,23 +299,23 @@ export class Slots {
     for (const other of this.#lines.of(limit)) {
       if (other.runId === firing.runId || startTime(other) > throughMs || !comesFirst(other, firing))
         continue;
-      if (this.#isInLine(other, nowMs)) count += 1;
+      if (this.#isInLine(other, nowMs) && this.#hasTaker(other)) count += 1;
     }
     return count;
   }
 
-  /** It waits for nothing but a limit. */
+  /** It waits for nothing but a limit, and perhaps for a worker that has room. */
   #isInLine(firing: FiringEntry, nowMs: number): boolean {
-    const { view, isRaceable, hasTaker } = this.#context;
+    const { view, isRaceable } = this.#context;
     const job = view.jobs.get(firing.id.job)?.job;
-    if (!job) return false;
-    return (
-      !isInFlight(view, firing) &&
-      !this.#claiming.has(firing.runId) &&
-      isRaceable(firing) &&
-      this.#own(firing, job, nowMs).slot !== undefined &&
-      hasTaker(firing, job)
-    );
+    if (!job || isInFlight(view, firing) || this.#claiming.has(firing.runId)) return false;
+    return isRaceable(firing) && this.#own(firing, job, nowMs).slot !== undefined;
+  }
+
+  #hasTaker(firing: FiringEntry): boolean {
+    const { view, hasTaker } = this.#context;
+    const job = view.jobs.get(firing.id.job)?.job;
+    return job ? hasTaker(firing, job) : false;
   }
 
   #nextInLine(name: string): FiringEntry[] {
@@ -326,9 +326,13 @@ export class Slots {
       this.#waiting.get(id.job)?.has(runId),
     );
     const next: FiringEntry[] = [];
+    let served = 0;
     for (const firing of waiting.sort((a, b) => (comesFirst(a, b) ? -1 : 1))) {
-      if (next.length >= free) break;
-      if (this.#isInLine(firing, startTime(firing))) next.push(firing);
+      if (served >= free) break;
+      if (!this.#isInLine(firing, startTime(firing))) continue;
+      next.push(firing);
+      // One for whom nobody has room is told as well, to wait for room from now on, and keeps nobody waiting.
+      if (this.#hasTaker(firing)) served += 1;
     }
     return next;
   }
