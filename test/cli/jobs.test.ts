@@ -232,3 +232,31 @@ describe('jobs delete', () => {
     expect(cli.etcd.get(keys.job('a'))!.version).toBe(1);
   });
 });
+
+describe('a job that will never be due again', () => {
+  const show = async (...args: string[]): Promise<string> => (await cli.run(...args)).stdout;
+
+  test('is done, and says why', async () => {
+    cli.putJob('counted', '{"schedule":"* * * * *","command":"x","maxRuns":3}');
+    cli.putJob('counting', '{"schedule":"* * * * *","command":"x","maxRuns":9}');
+    cli.putJob('once', '{"schedule":"@at 2026-11-20T12:00:00Z","command":"x"}');
+    for (const job of ['counted', 'counting']) {
+      const of = cli.etcd.get(keys.job(job))!.createRevision;
+      const value = JSON.stringify({ job: of, runs: 3, at: '2026-11-21T13:00:00.000Z' });
+      cli.etcd.txn({ compare: [], success: [{ type: 'put', key: keys.count(job), value }] });
+    }
+    const list = await cli.run('jobs', 'list');
+    expect(list.stdout).toMatch(/^counted .* done after 3 runs$/m);
+    expect(list.stdout).toMatch(/^counting .* in 1m .* ok$/m);
+    expect(list.stdout).toMatch(/^once .* done: never due again$/m);
+    expect(list.stderr).toContain('3 jobs, 2 done');
+    const counted = await show('jobs', 'get', 'counted');
+    expect(counted).toMatch(/^state +done after 3 runs$/m);
+    expect(counted).toMatch(/^runs +3 of 3$/m);
+    expect(counted).not.toMatch(/^Next$/m);
+    expect(await show('jobs', 'get', 'counting')).toMatch(/^runs +3 of 9$/m);
+    const json = (await cli.run('jobs', 'get', 'counted', '--json')).json<Record<string, unknown>>();
+    expect(json).toMatchObject({ state: 'done', runsCounted: 3, next: [] });
+    expect((await cli.run('status')).stdout).toMatch(/^jobs +1 ok, 0 paused, 0 broken, 2 done$/m);
+  });
+});

@@ -51,7 +51,7 @@ function print(
       'workers',
       `${counts({ active: workers.active, draining: workers.draining, ...(workers.skewed ? { 'clock off': workers.skewed } : {}) })}, load ${workers.load}/${workers.capacity}`,
     ],
-    ['jobs', counts(jobs)],
+    ['jobs', counts(jobs.done > 0 ? jobs : { ok: jobs.ok, paused: jobs.paused, broken: jobs.broken })],
     [
       'firings',
       counts({

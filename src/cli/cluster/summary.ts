@@ -25,7 +25,12 @@ export interface Summary {
   readonly paused: readonly { readonly name: string; readonly state: string }[];
   /** Those that no worker can run, with the reason, by name. */
   readonly unplaceable: readonly { readonly name: string; readonly reason: string }[];
-  readonly jobs: { readonly ok: number; readonly paused: number; readonly broken: number };
+  readonly jobs: {
+    readonly ok: number;
+    readonly paused: number;
+    readonly broken: number;
+    readonly done: number;
+  };
   readonly firings: Readonly<Record<'planned' | 'inFlight' | 'late' | 'waiting', number>>;
   readonly plannedThroughMs: number | null;
 }
@@ -78,7 +83,7 @@ function findUnplaceable({ jobs, workers }: Snapshot, nowMs: number): Summary['u
 }
 
 function countJobs({ jobs }: Snapshot, nowMs: number): Summary['jobs'] {
-  const counts = { ok: 0, paused: 0, broken: 0 };
+  const counts = { ok: 0, paused: 0, broken: 0, done: 0 };
   for (const entry of jobs.values()) counts[jobState(entry, nowMs)] += 1;
   return counts;
 }

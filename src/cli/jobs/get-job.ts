@@ -27,7 +27,7 @@ import { renderFields, renderTable } from '../table.js';
 import { isoOrNull, relativeText, timeText } from '../time-text.js';
 import { findJob } from './find-job.js';
 import { decodeMark, ownerOf } from '../../apply/job-sets.js';
-import { jobState, pauseToJson, stateText } from './job-state.js';
+import { jobState, pauseToJson, statePaint, stateText } from './job-state.js';
 
 const NEXT_COUNT = 5;
 const RUN_COUNT = 10;
@@ -80,7 +80,8 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
             workers.map(({ value }) => value),
           )
         : null,
-    next: job === null || isPausedForGood(job) ? [] : preview(scheduleOf(job), nowMs, NEXT_COUNT),
+    next:
+      job === null || entry.isDone || isPausedForGood(job) ? [] : preview(scheduleOf(job), nowMs, NEXT_COUNT),
     firings: [...firings.kvs.values()].flatMap((kv: KeyValue) => {
       const firing = firingEntry(keys, kv);
       return firing ? [{ ...firing, state: firingState(firing, live, nowMs) }] : [];
@@ -93,13 +94,13 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
 function print(context: CliContext, { keys }: Cluster, details: JobDetails): void {
   const { out, colors } = context;
   const { entry, definition, next, firings, runs, nowMs } = details;
-  const state = jobState(entry, nowMs);
-  const stateColor = state === 'ok' ? colors.green : state === 'paused' ? colors.yellow : colors.red;
   const fields: Parameters<typeof renderFields>[1][number][] = [
     ['job', { text: entry.name, paint: colors.bold }],
-    ['state', { text: stateText(entry, nowMs), paint: stateColor }],
+    ['state', { text: stateText(entry, nowMs), paint: statePaint(jobState(entry, nowMs), colors) }],
   ];
   if (entry.job) fields.push(['when', whenText(entry.job)]);
+  const maxRuns = entry.job?.maxRuns ?? null;
+  if (maxRuns !== null) fields.push(['runs', `${entry.runs} of ${maxRuns}`]);
   fields.push(['key', `${keys.job(entry.name)} (revision ${entry.modRevision})`]);
   if (details.set !== null) fields.push(['set', details.set]);
   if (details.unplaceable !== null)
@@ -159,6 +160,7 @@ function toJson({ entry, set, definition, unplaceable, next, firings, runs, nowM
     name: entry.name,
     state: jobState(entry, nowMs),
     pause: pauseToJson(entry, nowMs),
+    runsCounted: (entry.job?.maxRuns ?? null) === null ? null : entry.runs,
     revision: entry.modRevision,
     set,
     definition,

@@ -5,7 +5,7 @@ import type { JobEntry } from '../../view/job-entry.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
 import { styledOutcome } from '../outcome-text.js';
-import { jobState, pauseToJson, stateText } from './job-state.js';
+import { jobState, pauseToJson, statePaint, stateText } from './job-state.js';
 import { plural } from '../plural.js';
 import { takeSnapshot } from '../snapshot.js';
 import { renderTable, type Styled } from '../table.js';
@@ -72,6 +72,7 @@ function print(context: CliContext, rows: readonly Row[], nowMs: number): void {
     rows.filter(({ entry }) => jobState(entry, nowMs) === state).length;
   const parts = [plural(rows.length, 'job')];
   if (count('paused') > 0) parts.push(`${count('paused')} paused`);
+  if (count('done') > 0) parts.push(`${count('done')} done`);
   if (count('broken') > 0) parts.push(`${count('broken')} broken`);
   out.note(colors.dim(parts.join(', ')));
 }
@@ -82,9 +83,7 @@ function lastText({ record, id }: RunEntry, { colors }: CliContext, nowMs: numbe
 }
 
 function stateCell(entry: JobEntry, { colors }: CliContext, nowMs: number): Styled {
-  const state = jobState(entry, nowMs);
-  const paint = state === 'ok' ? colors.green : state === 'paused' ? colors.yellow : colors.red;
-  return { text: stateText(entry, nowMs), paint };
+  return { text: stateText(entry, nowMs), paint: statePaint(jobState(entry, nowMs), colors) };
 }
 
 function toJson({ entry, nextMs, last }: Row, nowMs: number): unknown {
