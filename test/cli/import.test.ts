@@ -61,13 +61,14 @@ describe('import crontab', () => {
   test('-o writes a new file, and none over another', async () => {
     const source = join(folder, 'crontab');
     const target = join(folder, 'jobs.yaml');
-    await writeFile(source, '17 * * * * root /opt/x\n');
+    await writeFile(source, 'LOGNAME=x\n17 * * * * root /opt/x\n');
     const args = ['import', 'crontab', source, '--system', '-o', target];
     const { code, stdout, stderr } = await new TestCli().run(...args);
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-    expect(stderr).toContain(`${source}:1: the command ran as "root"`);
+    expect(stderr).toContain(`${source}:1: LOGNAME`);
     const text = await readFile(target, 'utf8');
     expect(text).toContain(`# From ${source}, by`);
+    expect(text).toContain('user: root');
     const again = await new TestCli().run(...args);
     expect(again.code).toBe(2);
     expect(again.stderr).toMatch(/exists and was left as it is \[ETCRON_FILE_EXISTS\]\nhint: /);

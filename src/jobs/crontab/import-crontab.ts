@@ -4,7 +4,8 @@
  */
 import { EtcronError, messageOf } from '../../errors.js';
 import { assertTimeZone, parseSchedule } from '../../schedule/index.js';
-import { MAX_DESCRIPTION_LENGTH } from '../limits.js';
+import { formatDuration } from '../../duration.js';
+import { MAX_DESCRIPTION_LENGTH, MAX_JITTER_MS } from '../limits.js';
 import { quote } from '../printable.js';
 import type { JobDefinition } from '../schema.js';
 import { escapeTemplate } from '../template.js';
@@ -50,6 +51,8 @@ interface Settings {
   /** Without what cron itself takes from the settings. */
   readonly env: Map<string, string>;
   shell: string;
+  /** 0: none. */
+  delayMinutes: number;
   /** Null: the zone of the machine. Undefined: one that does not exist was asked for. */
   timeZone: string | null | undefined;
 }
@@ -74,12 +77,13 @@ export function importCrontab(content: string | Uint8Array, options: CrontabOpti
 
 class CrontabReader {
   readonly #options: CrontabOptions;
-  readonly #settings: Settings = { env: new Map(), shell: '/bin/sh', timeZone: null };
+  readonly #settings: Settings = {
+    ...{ env: new Map<string, string>(), shell: '/bin/sh' },
+    ...{ delayMinutes: 0, timeZone: null },
+  };
   readonly #drafts: Omit<ImportedJob, 'name'>[] = [];
   readonly #identities: { command: string; identity: string }[] = [];
   readonly #findings: ImportFinding[] = [];
-  /** User → lines. */
-  readonly #users = new Map<string, number[]>();
   #comments: string[] = [];
 
   constructor(options: CrontabOptions) {
@@ -101,11 +105,6 @@ class CrontabReader {
 
   result(): CrontabImport {
     const names = jobNames(this.#identities);
-    for (const [user, lines] of this.#users) {
-      const message = `the command ran as ${quote(user)}; it runs as the user of the worker`;
-      const hint = 'Start workers as that user, or put "sudo -u" or "runuser -u" before the command.';
-      this.#findings.push({ lines, lost: 'part', message, hint });
-    }
     return {
       jobs: this.#drafts.map((draft, index) => ({ name: names[index]!, ...draft })),
       findings: this.#findings.sort((a, b) => a.lines[0]! - b.lines[0]!),
@@ -132,12 +131,23 @@ class CrontabReader {
     } else if (name === 'LOGNAME') {
       this.#lose(line, 'part', 'LOGNAME: cron itself ignores this line, and so does etcron');
     } else if (name === 'RANDOM_DELAY') {
-      const message = `RANDOM_DELAY=${quote(value)}: commands start at their due time`;
-      this.#lose(line, 'part', message, 'Spread the schedules by hand.');
+      this.#setRandomDelay(value, line);
     } else if (!ENV_NAME.test(name) || name.startsWith('ETCRON_')) {
       const why = ENV_NAME.test(name) ? 'is set by etcron itself' : 'is no name for a variable';
       this.#lose(line, 'part', `the variable ${quote(name)} is left out: it ${why}`);
     } else env.set(name, value);
+  }
+
+  /** Minutes; cron draws one delay for all when it starts, `jitter` one for each due time. */
+  #setRandomDelay(value: string, line: number): void {
+    const minutes = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
+    if (minutes <= MAX_JITTER_MS / 60_000) {
+      this.#settings.delayMinutes = minutes;
+      return;
+    }
+    this.#settings.delayMinutes = 0;
+    const message = `RANDOM_DELAY=${quote(value)} is not a number of minutes up to a day`;
+    this.#lose(line, 'part', message, 'Add "jitter:" to the jobs.');
   }
 
   #setTimeZone(value: string, line: number): void {
@@ -175,7 +185,7 @@ class CrontabReader {
   }
 
   #definition(entry: Entry, zone: string, comments: readonly string[]): Record<string, unknown> {
-    const { env: settings, shell } = this.#settings;
+    const { env: settings, shell, delayMinutes } = this.#settings;
     const description = readDescription(comments);
     const env = new Map(settings);
     const home = env.get('HOME') ?? '';
@@ -183,11 +193,13 @@ class CrontabReader {
     return {
       schedule: entry.schedule,
       timezone: zone,
+      ...(delayMinutes > 0 ? { jitter: formatDuration(delayMinutes * 60_000) } : {}),
       command: asPlainText(commandFor(entry.command, shell)),
       ...(env.size > 0
         ? { env: Object.fromEntries([...env].map(([name, value]) => [name, escapeTemplate(value)])) }
         : {}),
       ...(home.startsWith('/') ? { cwd: home } : {}),
+      ...(entry.user === null ? {} : { user: entry.user }),
       ...(description === '' ? {} : { description }),
     };
   }
@@ -195,8 +207,7 @@ class CrontabReader {
   /** What changes for the command of an entry although it is carried over. */
   #noteSurprises({ command, user }: Entry, line: number): void {
     const [program = ''] = command.split(/\s/);
-    if (user !== null) this.#users.set(user, [...(this.#users.get(user) ?? []), line]);
-    else if (program === 'root' && /\s/.test(command)) {
+    if (user === null && program === 'root' && /\s/.test(command)) {
       const hint = 'Read /etc/crontab and the files in /etc/cron.d with --system.';
       this.#lose(line, 'part', 'the command begins with "root", which looks like a user', hint);
     }

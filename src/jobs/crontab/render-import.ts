@@ -20,7 +20,7 @@ export function definitionsOf({ jobs }: CrontabImport): Record<string, JobDefini
 }
 
 /** Said once under `defaults:` when all jobs say the same. */
-const SHARED = ['timezone', 'cwd', 'env'] as const;
+const SHARED = ['timezone', 'jitter', 'cwd', 'user', 'env'] as const;
 
 /** A file of jobs, in YAML, that says explicitly what holds for entries of a crontab. `source` is what it was read from. */
 export function renderImport({ jobs }: CrontabImport, source: string): string {
@@ -53,11 +53,8 @@ export function renderImport({ jobs }: CrontabImport, source: string): string {
     const rule = CRON_RULES[field as keyof typeof CRON_RULES] as readonly string[] | undefined;
     return rule?.[1] ?? null;
   });
-  const lines = new Map(jobs.map(({ name, line, user }) => [name, { line, user }]));
-  comment(document, ['jobs'], (name) => {
-    const { line, user } = lines.get(name)!;
-    return `line ${line}${user === null ? '' : `, as the user ${printable(user)}`}`;
-  });
+  const lines = new Map(jobs.map(({ name, line }) => [name, line]));
+  comment(document, ['jobs'], (name) => `line ${lines.get(name)}`);
   return document.toString({ lineWidth: 0 });
 }
 

@@ -51,10 +51,8 @@ describe('entries', () => {
       ['tidy', 'www-data', '@daily'],
     ]);
     expect(jobs[0]!.definition.command).toBe('cd / && run-parts --report /etc/cron.hourly');
-    expect(lost(text, true)).toEqual([
-      '1 part: the command ran as "root"; it runs as the user of the worker',
-      '2 part: the command ran as "www-data"; it runs as the user of the worker',
-    ]);
+    expect(jobs.map(({ definition }) => definition.user)).toEqual(['root', 'www-data']);
+    expect(lost(text, true)).toEqual([]);
     expect(lost('* * * * * root /opt/x')).toEqual([
       '1 part: the command begins with "root", which looks like a user',
     ]);
@@ -63,11 +61,10 @@ describe('entries', () => {
     ]);
   });
 
-  test('the lines of a user that many entries share are one finding', () => {
-    expect(lost('@daily root a\n@daily bob b\n@daily root c\n', true)).toEqual([
-      '1,3 part: the command ran as "root"; it runs as the user of the worker',
-      '2 part: the command ran as "bob"; it runs as the user of the worker',
-    ]);
+  test('a user that all entries share is said once', () => {
+    const yaml = renderImport(read('@daily bob a\n@daily bob b\n', true), 'x');
+    expect(yaml.match(/user: bob/g)).toHaveLength(1);
+    expect(yaml.indexOf('user: bob')).toBeLessThan(yaml.indexOf('jobs:'));
   });
 
   test('macros, and the minus sign before the minute', () => {
@@ -178,13 +175,24 @@ describe('settings', () => {
     ]);
   });
 
+  test('RANDOM_DELAY is a jitter of so many minutes for the entries below it', () => {
+    const text =
+      '@daily a\nRANDOM_DELAY=90\n@daily b\nRANDOM_DELAY=0\n@daily c\nRANDOM_DELAY=1440\n@daily d\n';
+    const { jobs, findings } = read(text);
+    expect(jobs.map(({ definition }) => definition.jitter)).toEqual([undefined, '1h30m', undefined, '1d']);
+    expect(findings).toEqual([]);
+    expect(lost('RANDOM_DELAY=1441\n@daily a')).toEqual([
+      '1 part: RANDOM_DELAY="1441" is not a number of minutes up to a day',
+    ]);
+  });
+
   test('what cannot be carried over is listed', () => {
     const text = [
       'MAILTO=ops',
       'MAILTO=""',
       'MAILFROM=x',
       'LOGNAME=x',
-      'RANDOM_DELAY=5',
+      'RANDOM_DELAY=often',
       'ETCRON_X=1',
       'A-B=1',
       '@daily bin/x',
@@ -192,7 +200,7 @@ describe('settings', () => {
     expect(lost(text.join('\n'))).toEqual([
       '1 part: MAILTO="ops": etcron sends no mail; the output is kept with the run',
       '4 part: LOGNAME: cron itself ignores this line, and so does etcron',
-      '5 part: RANDOM_DELAY="5": commands start at their due time',
+      '5 part: RANDOM_DELAY="often" is not a number of minutes up to a day',
       '6 part: the variable "ETCRON_X" is left out: it is set by etcron itself',
       '7 part: the variable "A-B" is left out: it is no name for a variable',
       '8 part: "bin/x" is relative to the home directory, in which etcron does not start it',
@@ -346,15 +354,17 @@ defaults:
   # cron does not start again what died with its machine; "rerun" does
   recovery: abandon
 jobs:
-  # line 3, as the user bob
+  # line 3
   a:
     schedule: "@daily"
     command: /opt/a
+    user: bob
     description: Nightly
-  # line 4, as the user eve
+  # line 4
   b:
     schedule: 5 4 * * *
     command: /opt/b
+    user: eve
 `);
   });
 
