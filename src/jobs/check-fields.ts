@@ -16,6 +16,7 @@ const FIELDS_OF: Readonly<Record<Task, readonly (keyof JobDefinition)[]>> = {
 /** What is wrong with how the fields of a definition, each of them good, go together. Paths are those of the definition. */
 export function fieldProblems(definition: JobDefinition): LocalProblem[] {
   return [
+    ...countProblems(definition),
     ...overlapProblems(definition),
     ...retryProblems(definition),
     ...secretProblems(definition),
@@ -42,6 +43,12 @@ export function taskProblems(definition: Readonly<Record<string, unknown>>): Loc
   return found;
 }
 
+function countProblems({ maxRuns, everywhere }: JobDefinition): LocalProblem[] {
+  if (maxRuns === undefined || everywhere !== true) return [];
+  const hint = 'runs are counted one by one, not by due time; use endAt';
+  return [problem('maxRuns', 'does not go with "everywhere"', hint)];
+}
+
 function overlapProblems({ overlap, maxConcurrent }: JobDefinition): LocalProblem[] {
   const policy = typeof overlap === 'string' ? overlap : overlap?.policy;
   const found: LocalProblem[] = [];
@@ -52,6 +59,11 @@ function overlapProblems({ overlap, maxConcurrent }: JobDefinition): LocalProble
   if (typeof overlap === 'object' && overlap.limit !== undefined && policy !== 'queue')
     found.push({ ...problem('overlap', 'goes with "policy: queue" only'), path: ['overlap', 'limit'] });
   return found;
+}
+
+function everywhereProblems({ everywhere, maxRuns }: JobDefinition): LocalProblem[] {
+  if (everywhere !== true || maxRuns === undefined) return [];
+  return [problem('maxRuns', 'does not go with "everywhere"', 'use endAt, or @at for a single run')];
 }
 
 function retryProblems(definition: JobDefinition): LocalProblem[] {

@@ -100,7 +100,7 @@ const REPLAN_AFTER_DAMAGE_MS = 60_000;
 const MAX_AGAIN_MS = 86_400_000;
 /** Firings in one transaction when each brings two compares of its own. */
 const GUARDED_BATCH = Math.floor(ROOM_IN_TXN / 2);
-const VOIDED_WHILE_WAITING = 'its job was changed, paused or deleted while it waited for its turn';
+const VOIDED_WHILE_WAITING = 'its job was changed, paused, deleted or done while it waited for its turn';
 /** Jobs that are planned side by side, so that their writes share transactions. */
 const JOBS_AT_ONCE = 64;
 const MAX_CONFLICTS = 5;

@@ -7,6 +7,7 @@ import type { Job } from '../jobs/index.js';
 import type { Schedule } from '../schedule/index.js';
 import type { ClusterView, FiringEntry } from '../view/cluster-view.js';
 import { isActive, unfitness, whyNobody } from '../view/eligibility.js';
+import { holdersOf } from '../view/turn-order.js';
 import { jitteredStart } from './jitter.js';
 
 /** The last moment at which the run of a due time may start, in ms since the epoch; null: there is none. */
@@ -38,6 +39,10 @@ export function whyNotStarted(view: ClusterView, job: Job): string {
   const going = firings.filter(({ id, value }) => value.node !== null && slotGroup(id) === job.name);
   if (job.maxConcurrent !== null && going.length >= job.maxConcurrent)
     return `${going[0]!.runId}${going.length > 1 ? ` and ${going.length - 1} more` : ''} still went on`;
+  for (const name of job.limits) {
+    const size = view.limits.get(name)?.size ?? 0;
+    if (holdersOf(view, name).length >= size) return `the limit ${name} of ${size} was full`;
+  }
   const fitting = workers.filter((worker) => isActive(worker) && unfitness(job, worker) === null);
   const hasRoom = fitting.some(({ nodeId, capacity }) => capacity - loadOf(view, nodeId) >= job.weight);
   return hasRoom ? 'nobody started it' : 'no worker had room';
