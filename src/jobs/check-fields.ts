@@ -61,11 +61,6 @@ function overlapProblems({ overlap, maxConcurrent }: JobDefinition): LocalProble
   return found;
 }
 
-function everywhereProblems({ everywhere, maxRuns }: JobDefinition): LocalProblem[] {
-  if (everywhere !== true || maxRuns === undefined) return [];
-  return [problem('maxRuns', 'does not go with "everywhere"', 'use endAt, or @at for a single run')];
-}
-
 function retryProblems(definition: JobDefinition): LocalProblem[] {
   const { retries, command } = definition;
   if (retries?.exitCodes === undefined || command !== undefined) return [];

@@ -19,6 +19,7 @@
  * - The job is edited: firing and children are void like any planned firing; children that run go on.
  */
 import { sleep, type Clock } from '../clock.js';
+import { formatDuration } from '../duration.js';
 import { messageOf } from '../errors.js';
 import { duePart, firingFacts, formatRunId, type FiringId, type Keys } from '../etcd/keys.js';
 import { listRange } from '../etcd/listing.js';
@@ -32,6 +33,7 @@ import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view
 import { fittingWorkers, whyNobody } from '../view/eligibility.js';
 import { encodeFiring, startTime, type FiringRecord } from '../view/firing-record.js';
 import { NotLeaderError, type LeaderWriter } from './leader-writer.js';
+import { isTooLate } from './start-deadline.js';
 
 export interface ExpanderContext {
   readonly store: Store;
@@ -194,7 +196,7 @@ export class Expander {
   /** Ends a child that nobody else will. */
   async #judgeChild(child: FiringEntry, job: Job | null): Promise<void> {
     const { view, clock, options } = this.#context;
-    const { node, attempt, misfire } = child.value;
+    const { node, attempt, misfire, waiting } = child.value;
     const workers = [...view.workers.values()].map(({ value }) => value);
     // Without a definition it is for the planner and the housekeeping.
     if (job === null || (node !== null && view.workers.has(node)) || startTime(child) > clock.now()) return;
@@ -208,8 +210,12 @@ export class Expander {
       if (nowMs - sinceMs < COME_BACK_MS) return;
       return this.#endChild(child, 'lost', `not run again: ${why}, for ${COME_BACK_MS / 1_000} s`);
     }
-    const isTooLate = !misfire && startTime(child) < clock.now() - options.misfireAfterMs;
-    if (!isTooLate && nowMs - sinceMs < options.misfireAfterMs) return;
+    if (isTooLate(view, child, clock.now())) {
+      const within = `not started within ${formatDuration(job.startDeadlineMs ?? 0)} (startDeadline)`;
+      return this.#endChild(child, 'missed', `${within}: ${why ?? 'its worker had no room'}`);
+    }
+    const isOverdue = !misfire && !waiting && startTime(child) < clock.now() - options.misfireAfterMs;
+    if (!isOverdue && nowMs - sinceMs < options.misfireAfterMs) return;
     const within = `not started within ${options.misfireAfterMs} ms`;
     await this.#endChild(child, 'missed', `${within}: ${why ?? 'its worker had no room'}`);
   }

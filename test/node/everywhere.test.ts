@@ -158,6 +158,27 @@ describe('a job that runs everywhere', () => {
     expect(recordAt(T0 + 5_000)).toMatchObject({ outcome: 'succeeded' });
   });
 
+  it('gives up a run that could not start within the deadline, on each worker', async () => {
+    await start({ a: {}, b: {} }, { command: 'run 40000', overlap: 'queue', startDeadline: '5s' });
+    await cluster.clock.advance(60_000);
+    expect(recordAt(T0 + 30_000, '+on-a')).toMatchObject({
+      ...{ outcome: 'missed', attempts: 0 },
+      reason: expect.stringContaining('not started within 5s (startDeadline)') as string,
+    });
+    expect(recordAt(T0 + 30_000)).toMatchObject({
+      outcome: 'missed',
+      reason: 'on 2 workers: 2 missed (a, b)',
+    });
+  });
+
+  it('waits its turn on each worker', async () => {
+    await start({ a: {}, b: {} }, { command: 'run 20000', overlap: 'queue' });
+    await cluster.clock.advance(80_000);
+    expect(ran(T0 + 30_000)).toEqual(['a', 'b']);
+    const starts = cluster.processes.filter(({ node }) => node === 'a').map(({ startedAtMs }) => startedAtMs);
+    expect(starts).toEqual([15_000, 35_000, 55_000, 75_000].map((ms) => T0 + ms));
+  });
+
   it('is left to the housekeeping and the planner when its job is deleted', async () => {
     await start({ a: {}, b: {} }, { command: 'run 60000' });
     await cluster.clock.advanceTo(T0 + 16_000);
