@@ -4,6 +4,7 @@
  */
 import type { HandlerTask } from '../jobs/index.js';
 import { prepareCommand } from './command-task.js';
+import { prepareHttp } from './http-task.js';
 import { prepareStartFailure } from './in-process-task.js';
 import type { PreparedTask, PrepareTask, RunContext, RunRequest } from './running-task.js';
 
@@ -36,7 +37,7 @@ export function makePrepareTask({ prepareHandler }: TaskKinds = {}): PrepareTask
       case 'command':
         return prepareCommand(task, request, context);
       case 'http':
-        return prepareStartFailure(context, { message: 'this worker cannot send requests' });
+        return prepareHttp(task, request, context);
       case 'handler':
         return prepareHandler?.(task, request, context) ?? prepareStartFailure(context, noHandler(task));
     }
