@@ -147,7 +147,7 @@ async function perform(
 /** Resolves with the head of the answer. */
 function send({ method, url, headers, body }: Message, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const start: typeof httpRequest = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
     // A connection of its own: one that was kept open may be closed by the server in the moment it is used again.
     const request = start(url, { method, headers, signal, agent: false });
     request.once('response', resolve);
@@ -158,7 +158,7 @@ function send({ method, url, headers, body }: Message, signal: AbortSignal): Pro
 
 function redirectTarget({ statusCode = 0, headers }: IncomingMessage, from: URL): URL | null {
   if (![301, 302, 303, 307, 308].includes(statusCode) || headers.location === undefined) return null;
-  return URL.canParse(headers.location, from) ? new URL(headers.location, from) : null;
+  return URL.canParse(headers.location, from.href) ? new URL(headers.location, from) : null;
 }
 
 function mayFollow({ method, url }: Message, target: URL): boolean {
