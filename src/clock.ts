@@ -13,6 +13,8 @@ export interface Clock {
    * above 24.8 days). A negative delay counts as 0.
    */
   setTimer(delayMs: number, callback: () => void): Timer;
+  /** Its wall never jumps, so that nobody has to look after it. Only a test's clock can promise that. */
+  readonly isSteady?: boolean;
 }
 
 export interface Timer {

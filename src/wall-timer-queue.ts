@@ -69,7 +69,7 @@ export class WallTimerQueue {
     const next = this.#heap.peek();
     if (next === undefined) return;
     const nowMs = this.#clock.now();
-    const atMs = Math.min(next.atMs, nowMs + MAX_WAIT_MS);
+    const atMs = this.#clock.isSteady === true ? next.atMs : Math.min(next.atMs, nowMs + MAX_WAIT_MS);
     if (this.#timer !== null && this.#timerAtMs <= atMs) return;
     this.#timer?.cancel();
     this.#timerAtMs = atMs;

@@ -55,6 +55,7 @@ export interface NodeEnvironment {
   /** What runs a task, given what runs handlers. */
   readonly prepareTask: (prepareHandler: ReturnType<typeof makePrepareHandler>) => PrepareTask;
   readonly nodeOptions?: Partial<NodeOptions>;
+  readonly handlerHooks?: Pick<HandlerHooks, 'onSleep'>;
 }
 
 export interface OpenNode {
@@ -171,6 +172,12 @@ export class EtcronNode {
     return this;
   }
 
+  /** Makes a leader plan at once, for tests whose leaders plan seldom.
+   * @internal */
+  planNow(): void {
+    this.#node?.planNow();
+  }
+
   async #start(): Promise<void> {
     const { jobs, handlers, sync, node: nodeOptions } = this.#options;
     const { clock, random, open, prepareTask, nodeOptions: overrides } = this.#environment;
@@ -217,6 +224,7 @@ export class EtcronNode {
 
   #handlerHooks(): HandlerHooks {
     return {
+      ...this.#environment.handlerHooks,
       onProgress: (runId, progress) => {
         const run = this.#active.get(runId);
         if (run) this.#active.set(runId, { ...run, progress });

@@ -15,7 +15,7 @@ import {
 import { WORKER_SETTINGS, type WorkerSettingName } from '../node/worker-settings.js';
 import type { Handler, HandlerFunction } from '../run/handler-task.js';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../telemetry/logger.js';
-import type { DefinedJob} from './define-job.js';
+import type { DefinedJob } from './define-job.js';
 import { DefinedHandler, toDefinedJob, type TaskJob } from './define-job.js';
 
 /** Where etcd is. What is left out comes from the `ETCRON_*` variables, else from the defaults. */

@@ -159,6 +159,10 @@ export class Incarnation {
     return this.#session.ended;
   }
 
+  planNow(): void {
+    this.#leadership?.poke();
+  }
+
   /** A run of this process is over. */
   roomFreed(runId: string): void {
     this.#claimer.roomFreed(runId);

@@ -66,7 +66,13 @@ export class Node implements Service {
     const { store, keys, clock, random, log, prepareTask, watchdog, observer, options } = context;
     this.#context = context;
     setMaxListeners(0, this.#stopped.signal);
-    const mirrored = { clock, log, random };
+    const { compareIntervalMs } = options;
+    const mirrored = {
+      clock,
+      log,
+      random,
+      ...(compareIntervalMs === undefined ? {} : { compareIntervalMs }),
+    };
     const main = new Mirror(store, keys.mirrored, { ...mirrored, name: 'schedule' });
     const workers = new Mirror(store, keys.mirroredWorkers, { ...mirrored, name: 'workers' });
     this.#mirrors = [main, workers];
@@ -110,6 +116,11 @@ export class Node implements Service {
   get load(): { held: number; running: number; capacity: number } {
     const { size, running } = this.#executions;
     return { held: size, running, capacity: this.#context.options.capacity };
+  }
+
+  /** Where this node leads, it plans now, instead of after the stride. */
+  planNow(): void {
+    this.#life?.planNow();
   }
 
   async start(): Promise<void> {

@@ -33,6 +33,8 @@ export interface NodeOptions {
   readonly maxClockSkewMs: number;
   /** How often a node publishes its clock. */
   readonly clockIntervalMs: number;
+  /** How often the mirrored keys are compared with what stands in etcd; default 10 min. */
+  readonly compareIntervalMs?: number;
   readonly housekeeping: HousekeepingOptions;
 }
 

@@ -64,6 +64,8 @@ export interface Handler {
 
 export interface HandlerHooks {
   readonly onProgress?: (runId: string, now: number | string) => void;
+  /** The handler waits for nothing but time, or does so no more. */
+  readonly onSleep?: (runId: string, isAsleep: boolean) => void;
   /** A run goes on although its grace is over: `why` it should have ended. */
   readonly onIgnored?: (runId: string, why: IgnoredEnd) => void;
 }
@@ -152,7 +154,15 @@ function makeRun(payload: unknown, { request, context, work, hooks }: Call): Han
     runId,
     job: identity.job,
     now: () => new Date(clock.now()),
-    sleep: async (duration) => sleep(clock, lengthOf(duration), work.signal),
+    sleep: async (duration) => {
+      const delayMs = lengthOf(duration);
+      hooks.onSleep?.(runId, true);
+      try {
+        await sleep(clock, delayMs, work.signal);
+      } finally {
+        hooks.onSleep?.(runId, false);
+      }
+    },
   };
 }
 

@@ -116,6 +116,7 @@ export class SkewedClock implements Clock {
 /** The clock of a test or a simulation; its rate is 1. Only one `advance` (or `step`) may be under way at a time. */
 export class FakeClock extends SkewedClock {
   private advancing = false;
+  private readonly holds = new Set<Promise<void>>();
 
   /**
    * @param quietTurns turns of the event loop without activity after which everything counts as settled; 0 for code that
@@ -184,6 +185,17 @@ export class FakeClock extends SkewedClock {
     this.line.activity++;
   }
 
+  /** Time does not move until the function that this returns is called: something real is under way. */
+  hold(): () => void {
+    let release!: () => void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    this.holds.add(held);
+    return () => {
+      this.holds.delete(held);
+      release();
+    };
+  }
+
   private async runNext(untilMs: number): Promise<boolean> {
     const timer = this.line.timers[0];
     if (timer === undefined || timer.at > untilMs) return false;
@@ -201,6 +213,14 @@ export class FakeClock extends SkewedClock {
    * for code that itself waits for a turn; they go on until nothing moves any more.
    */
   private async flush(): Promise<void> {
+    await this.turns();
+    while (this.holds.size > 0) {
+      await Promise.race(this.holds);
+      await this.turns();
+    }
+  }
+
+  private async turns(): Promise<void> {
     if (this.quietTurns === 0) return nextTurn();
     let quiet = 0;
     for (let turn = 0; quiet < this.quietTurns; turn++) {

@@ -30,6 +30,7 @@ export class Leases {
   constructor(
     private readonly clock: Clock,
     private readonly onExpired: (leaseId: string) => void,
+    private readonly checkMs = EXPIRY_CHECK_MS,
   ) {
     this.originMs = clock.monotonicMs();
   }
@@ -97,7 +98,7 @@ export class Leases {
   private scheduleCheck(): void {
     if (this.timer !== null) return;
     const sinceOrigin = this.clock.monotonicMs() - this.originMs;
-    this.timer = this.clock.setTimer(EXPIRY_CHECK_MS - (sinceOrigin % EXPIRY_CHECK_MS), () => {
+    this.timer = this.clock.setTimer(this.checkMs - (sinceOrigin % this.checkMs), () => {
       this.timer = null;
       const now = this.clock.monotonicMs();
       const expired = [...this.leases.values()].filter((lease) => lease.expiresAtMs <= now);

@@ -71,8 +71,16 @@ export class MemoryEtcd {
   private compactedRevision = 0;
   private clients = 0;
 
-  constructor(readonly clock: Clock) {
-    this.leases = new Leases(clock, (leaseId) => this.endLease(leaseId, 'lease-expire', SERVER));
+  /**
+   * Without `keepHistory` (default true) `history` stays empty; `leaseCheckMs`, etcd's 500 ms by default, is how often the end
+   * of leases is looked for.
+   */
+  constructor(
+    readonly clock: Clock,
+    private readonly options: { readonly keepHistory?: boolean; readonly leaseCheckMs?: number } = {},
+  ) {
+    const onExpired = (leaseId: string): void => this.endLease(leaseId, 'lease-expire', SERVER);
+    this.leases = new Leases(clock, onExpired, options.leaseCheckMs);
   }
 
   /** A new client of this server; its name (default `client-<n>`) appears in the history. */
@@ -224,6 +232,7 @@ export class MemoryEtcd {
   }
 
   private note(client: string, action: HistoryEntry['action']): void {
+    if (this.options.keepHistory === false) return;
     this.history.push({ revision: this.currentRevision, atMs: this.clock.now(), client, action });
   }
 }

@@ -1,0 +1,13 @@
+/**
+ * A cluster for the tests of a program's own jobs, with a clock that the test moves.
+ *
+ * @packageDocumentation
+ */
+export {
+  createTestCluster,
+  type TestCluster,
+  type TestClusterOptions,
+  type TestRun,
+  type TestWorkerOptions,
+} from './test-cluster.js';
+export type { FakeCall, FakeResult, FakeTask } from './fake-task.js';
