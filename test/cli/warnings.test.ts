@@ -24,6 +24,19 @@ describe('warnings', () => {
     expect((await cli.runWith({ input: shorter }, 'validate', '-f', '-')).stderr).toBe('');
   });
 
+  test('of a removeAfter of a job that is due for ever', async () => {
+    const validate = async (fields: string): Promise<string> => {
+      const input = `jobs: { a: { command: "true", removeAfter: 1d, ${fields} } }`;
+      return (await cli.runWith({ input }, 'validate', '-f', '-')).stderr;
+    };
+    expect(await validate('schedule: "@daily"')).toContain(
+      'the job a is due for ever, so that its removeAfter',
+    );
+    for (const end of ['endAt: 2027-01-01', 'maxRuns: 3', 'only: 2027-01-01..2027-01-05'])
+      expect(await validate(`schedule: "@daily", ${end}`)).toBe('');
+    expect(await validate('schedule: "@at 2027-01-01T00:00:00"')).toBe('');
+  });
+
   test('are errors with --strict', async () => {
     const text = await cli.runWith({ input: SLOW }, 'validate', '-f', '-', '--strict');
     expect(text.code).toBe(2);

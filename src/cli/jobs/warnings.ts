@@ -12,10 +12,14 @@ import { neverAgain } from './never-again.js';
 
 /** Due times looked at for how close they come to each other. */
 const INTERVALS = 50;
+const CENTURY_MS = 100 * 365 * 86_400_000;
 
 /** What can be judged from the jobs alone, one line for each finding. */
 export function jobWarnings(jobs: readonly Job[], nowMs: number): string[] {
-  return [...neverAgain(jobs, nowMs), ...jobs.flatMap((job) => timeoutWarnings(job, nowMs))];
+  return [
+    ...neverAgain(jobs, nowMs),
+    ...jobs.flatMap((job) => [...timeoutWarnings(job, nowMs), ...removalWarnings(job, nowMs)]),
+  ];
 }
 
 /** What only the cluster can tell: whether a worker that lives now can run each job. Rejects with a `StoreError`. */
@@ -40,6 +44,15 @@ export function reportWarnings(context: CliContext, warnings: readonly string[],
         hint: 'Mend the jobs, or leave out --strict.',
       },
     );
+}
+
+/** It waits for an end that will not come. */
+function removalWarnings(job: Job, nowMs: number): string[] {
+  if (job.removeAfterMs === null || job.maxRuns !== null) return [];
+  if (scheduleOf(job).next(nowMs + CENTURY_MS) === null) return [];
+  return [
+    `the job ${job.name} is due for ever, so that its removeAfter does nothing: it goes with @at, endAt or maxRuns`,
+  ];
 }
 
 /** A slow run would make the job skip due times, which its timeout seems made to prevent. */
