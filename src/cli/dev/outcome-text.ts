@@ -26,7 +26,7 @@ export function outcomeText(record: RunRecord): string {
 function detail({ outcome, exitCode, signal, reason, missed }: RunRecord): string {
   if (outcome === 'failed') {
     if (exitCode !== null) return ` exit ${exitCode}`;
-    return signal === null ? ' to start' : ` ${signal}`;
+    return signal === null ? '' : ` ${signal}`;
   }
   if (outcome === 'skipped' && reason?.startsWith('overlap') === true) return ' (overlap)';
   if (outcome === 'missed' && missed !== null) return ` ${missed.count}${missed.atLeast ? '+' : ''} due`;
@@ -34,17 +34,19 @@ function detail({ outcome, exitCode, signal, reason, missed }: RunRecord): strin
 }
 
 /**
- * The one line worth showing beside the outcome: the last line of output (of stderr first, when the run failed), or the
- * reason when there was none and the outcome does not say it already. Empty when there is nothing to say.
+ * The one line worth showing beside the outcome: why a run failed that did not end as a process, such as a request; the last line
+ * of output (of stderr first, when the run failed); or the reason, when there was none and the outcome does not say
+ * it already. Empty when there is nothing to say.
  */
 export function remark(record: RunRecord): string {
   const { outcome, stdout, stderr, reason, exitCode, signal } = record;
+  const saidAlready = outcome === 'failed' && (exitCode !== null || signal !== null);
+  if (outcome === 'failed' && !saidAlready && reason !== null) return reason;
   const streams = outcome === 'succeeded' ? [stdout, stderr] : [stderr, stdout];
   for (const stream of streams) {
     const line = lastLine(stream?.text ?? '');
     if (line !== '') return line;
   }
-  const saidAlready = outcome === 'failed' && (exitCode !== null || signal !== null);
   return saidAlready ? '' : (reason ?? '').replace(/^overlap: /, '');
 }
 

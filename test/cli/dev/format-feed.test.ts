@@ -54,7 +54,8 @@ test('a failure shows how and what was said last, on a line of its own where the
 test.each<[Outcome, Partial<RunRecord>, string]>([
   ['failed', { exitCode: 2, attempts: 3 }, '✗ failed exit 2 #3'],
   ['failed', { exitCode: null, signal: 'SIGSEGV', reason: 'ended by SIGSEGV' }, '✗ failed SIGSEGV'],
-  ['failed', { exitCode: null, reason: 'no such file' }, '✗ failed to start  no such file'],
+  ['failed', { exitCode: null, reason: 'no such file' }, '✗ failed       no such file'],
+  ['failed', { exitCode: null, reason: 'HTTP 503', stderr: output('date: now') }, '✗ failed       HTTP 503'],
   ['timed_out', { exitCode: null, signal: 'SIGTERM' }, '⏱ timed_out'],
   ['killed', { exitCode: null, reason: 'by ann: stuck' }, '■ killed       by ann: stuck'],
   ['skipped', { reason: 'overlap: x was still running' }, '↷ skipped (overlap)  x was still running'],
