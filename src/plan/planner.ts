@@ -523,6 +523,8 @@ export class Planner {
     }
     if (overdue.size === 0) return;
     try {
+      // As in `#planGuarded`: what is overdue by this clock lies ahead of one that is right.
+      if (unplanned.length > 0) await this.#announceThrough(throughMs);
       await inParallel([...overdue], JOBS_AT_ONCE, async ([name, firstDueMs]) => {
         const resolved = await this.#untilNoConflict(name, async (conflicts) => {
           const entry = view.jobs.get(name);
@@ -737,11 +739,7 @@ export class Planner {
       if (nextMs !== null) this.#heap.push({ ...top, dueMs: nextMs });
     }
     try {
-      // Said first: whoever goes on from the cursor must know that there may be firings beyond it.
-      if (this.#againThroughMs < throughMs) {
-        this.#againThroughMs = throughMs;
-        await this.#commitCursor();
-      }
+      await this.#announceThrough(throughMs);
       await inParallel([...dues], JOBS_AT_ONCE, async ([name, ofJob]) => {
         const planned = await this.#untilNoConflict(name, async (conflicts) => {
           // Before a conflict the view may still show firings that this very pass has voided.
@@ -763,6 +761,13 @@ export class Planner {
       throw error;
     }
     this.#advance({ due: throughMs, job: null });
+  }
+
+  /** Before firings are written beyond the cursor: whoever goes on from it must know that there may be some. */
+  async #announceThrough(throughMs: number): Promise<void> {
+    if (this.#againThroughMs >= throughMs) return;
+    this.#againThroughMs = throughMs;
+    await this.#commitCursor();
   }
 
   async #commitAhead(puts: readonly Operation[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ClockGuard } from '../../src/node/clock-guard.js';
 import { FakeClock, type SkewedClock } from '../../src/testing/fake-clock.js';
+import { unreachable } from '../../src/testing/refusals.js';
 import { MemoryCluster } from '../support/memory-cluster.js';
 
 function guardWith(...offsets: number[]): { clock: FakeClock; guard: ClockGuard } {
@@ -163,6 +164,32 @@ describe('a node whose clock is off', () => {
     // It cannot tell for ever.
     await cluster.clock.advance(60_000);
     expect(off.node.isLeader()).toBe(true);
+  });
+
+  it('says what it plans as overdue before it does, so that the next leader does not plan over it', async () => {
+    const { cluster, clocks } = clusterWithSkew(0);
+    const [off] = await cluster.addNodes('off');
+    await cluster.putJob('job', { schedule: '30 0 12 * * *', command: 'run 60000' });
+    await cluster.clock.advance(3_000);
+    // Nobody knows better.
+    clocks.get('off')!.stepWall(60_000);
+    off!.store.intercept = ({ args, phase }) => {
+      const text = JSON.stringify(args);
+      // The cursor moves in the transaction behind the one with the firing.
+      if (phase === 'request' && /plannedThrough\W+due\W+2026-01-01T12:0(0:[45]|1)/.test(text))
+        throw unreachable('no', false);
+      if (phase === 'reply' && text.includes('"key":"/cron/lock/job/')) off!.crash();
+    };
+    await cluster.clock.advance(5_000);
+    expect(cluster.nodes).toEqual([]);
+    await cluster.addNodes('right');
+    await cluster.clock.advance(120_000);
+    // It took over what was claimed; a firing planned anew would be in its first attempt.
+    expect([...cluster.records('job').values()]).toMatchObject([
+      { outcome: 'succeeded', attempts: 2, crashes: 1 },
+    ]);
+    expect(cluster.processes.map(({ dueMs, startedAtMs }) => startedAtMs - dueMs)).toEqual([0]);
+    await cluster.stop();
   });
 
   it('does not count twice while it is back and its old key still stands', async () => {
