@@ -89,6 +89,7 @@ const HINTS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'indent with spaces',
   UNEXPECTED_TOKEN:
     'a value that begins with [, {, " or \' must also end with its counterpart: put the whole in quotes',
+  NON_STRING_KEY: 'put a value that begins with "{{" in quotes',
   BAD_INDENT: 'fields of the same map begin in the same column',
 };
 

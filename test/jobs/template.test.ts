@@ -71,6 +71,13 @@ describe('a template', () => {
   });
 });
 
+it('in YAML needs quotes at the beginning of a value', () => {
+  const parsed = parseJobValue('x', "schedule: '@daily'\ncommand: cat\nstdin: {{ due }}\n");
+  expect(parsed.ok ? [] : parsed.problems.map(({ hint }) => hint)).toEqual([
+    'put a value that begins with "{{" in quotes',
+  ]);
+});
+
 describe('a definition with a bad template is refused', () => {
   it.each([
     [
