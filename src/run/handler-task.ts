@@ -28,7 +28,7 @@ export interface HandlerRun<Payload = unknown> {
   /** Its lines go to the worker's log, and are kept in the run's record as `stderr`. */
   readonly log: RunLogger;
   /** Says how far it is: a fraction from 0 to 1, or a text. Shown in `node.runs()`, and emitted as `runProgress`. */
-  progress(now: number | string): void;
+  readonly progress: (now: number | string) => void;
   /**
    * Grows with every claim of any firing. Keep the greatest that a resource has seen and have it refuse smaller ones:
    * then a run that lost its claim, and does not know it yet, does no harm.
@@ -45,12 +45,12 @@ export interface HandlerRun<Payload = unknown> {
   /** The name of the job. */
   readonly job: string;
   /** The time on the worker's clock. In a test cluster this is the cluster's time. */
-  now(): Date;
+  readonly now: () => Date;
   /**
    * Waits, given ms or a duration such as `30s`; rejects with the signal's reason when the run is to end. In a test cluster
    * it takes no real time.
    */
-  sleep(duration: number | string): Promise<void>;
+  readonly sleep: (duration: number | string) => Promise<void>;
 }
 
 /** May be async. What it returns, when it is JSON, is kept in the run's record as `stdout`; what it throws is the failure. */

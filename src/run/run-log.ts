@@ -24,7 +24,7 @@ export interface RunLogger {
   readonly error: LogFunction;
   readonly fatal: LogFunction;
   /** A logger whose lines carry these fields, too. */
-  child(fields: Record<string, unknown>): RunLogger;
+  readonly child: (fields: Record<string, unknown>) => RunLogger;
 }
 
 /** `output` gets a line such as `info sent the mails {"count":3}`. */
