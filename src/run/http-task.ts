@@ -94,6 +94,10 @@ function makeMessage(
   headers['Etcron-Run-Id'] = identity.runId;
   headers['Etcron-Attempt'] = String(identity.attempt);
   headers['Etcron-Fencing-Token'] = identity.fencingToken;
+  if (identity.everywhere) {
+    headers['Etcron-Index'] = String(identity.everywhere.index);
+    headers['Etcron-Count'] = String(identity.everywhere.count);
+  }
   const takesBody = !['GET', 'HEAD'].includes(task.method);
   if (body !== null || takesBody) headers['Content-Length'] = String(body?.length ?? 0);
   return { method: task.method, url, headers, body, login };

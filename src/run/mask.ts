@@ -65,7 +65,6 @@ const STARS_BYTES = Buffer.from(STARS);
 
 class MaskedStream {
   readonly #needles: readonly Buffer[];
-  readonly #longest: number;
   /** What was held back: the bytes in which a secret may have begun. */
   #held: Buffer = Buffer.alloc(0);
   /** So many of them belong to a secret that has been seen whole. */
@@ -75,7 +74,6 @@ class MaskedStream {
 
   constructor(needles: readonly Buffer[]) {
     this.#needles = needles;
-    this.#longest = Math.max(...needles.map(({ length }) => length));
   }
 
   next(chunk: Uint8Array): Buffer[] {
@@ -127,16 +125,13 @@ class MaskedStream {
 
   /** The first place at which a secret may begin that goes on after `bytes`. */
   #holdFrom(bytes: Buffer): number {
-    for (let from = Math.max(0, bytes.length - this.#longest + 1); from < bytes.length; from++) {
-      const rest = bytes.subarray(from);
-      const mayBegin = this.#needles.some(
-        (needle) =>
-          needle.length > rest.length &&
-          needle[0] === rest[0] &&
-          needle.subarray(0, rest.length).equals(rest),
-      );
-      if (mayBegin) return from;
+    let hold = bytes.length;
+    for (const needle of this.#needles) {
+      for (let from = Math.max(0, bytes.length - needle.length + 1); from < hold; from++) {
+        const isPart = bytes[from] === needle[0] && bytes.compare(needle, 0, bytes.length - from, from) === 0;
+        if (isPart) hold = from;
+      }
     }
-    return bytes.length;
+    return hold;
   }
 }

@@ -1,5 +1,6 @@
 /** What the options of a command do, with real processes. As root and as anybody else the expectations differ. */
-import { chmodSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { getPriority, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +9,13 @@ import { spawnInOwnSession } from '../../src/run/spawn.js';
 import { useRuns, type Command, type Overrides } from './support.js';
 
 const runs = useRuns();
+/** Another user, who is known on every system; what its group is called differs. */
+const nobody = {
+  group: execFileSync('id', ['-gn', 'nobody'], { encoding: 'utf8' }).trim(),
+  gid: execFileSync('id', ['-g', 'nobody'], { encoding: 'utf8' }).trim(),
+  uid: execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' }).trim(),
+  home: /^nobody:(?:[^:]*:){4}([^:]*)/m.exec(readFileSync('/etc/passwd', 'utf8'))?.[1] ?? '',
+};
 const isRoot = process.getuid?.() === 0;
 const asRoot = it.runIf(isRoot);
 const asOther = it.runIf(!isRoot);
@@ -27,13 +35,13 @@ describe('user and group', () => {
   asRoot('are those of the job, with the variables of that user', async () => {
     const options = { user: 'nobody', cwd: '/' };
     expect(await output('id -un; id -gn; id -G; echo $HOME $USER $LOGNAME', options)).toBe(
-      'nobody\nnogroup\n65534\n/nonexistent nobody nobody',
+      `nobody\n${nobody.group}\n${nobody.gid}\n${nobody.home} nobody nobody`,
     );
-    expect(await output('id -u; id -G; echo $HOME', { ...options, user: '65534', group: '0' })).toBe(
-      '65534\n0 65534\n/nonexistent',
+    expect(await output('id -u; id -G; echo $HOME', { ...options, user: nobody.uid, group: '0' })).toBe(
+      `${nobody.uid}\n0 ${nobody.gid}\n${nobody.home}`,
     );
-    expect(await output('id -u; id -G; echo $USER', { user: null, group: 'nogroup', cwd: '/' })).toBe(
-      '0\n65534',
+    expect(await output('id -u; id -G; echo $USER', { user: null, group: nobody.group, cwd: '/' })).toBe(
+      `0\n${nobody.gid}`,
     );
     expect(await output('echo $HOME', { ...options, env: { HOME: '/tmp' } })).toBe('/tmp');
   });

@@ -100,7 +100,9 @@ describe('a request', () => {
     };
     const body = '{"day":"{{ due | yyyy-MM-dd }}","é":{{ attempt }}}';
     const task = { url: `${url}/{{ runId }}?at={{ due | HH:mm }}`, method: 'POST', headers, body };
-    expect((await start(task).result).ending).toEqual({ kind: 'completed' });
+    const identity = { ...IDENTITY, everywhere: { index: 0, count: 3 } };
+    expect((await start(task, { identity }).result).ending).toEqual({ kind: 'completed' });
+    expect(received[0]!.headers).toMatchObject({ 'etcron-index': '0', 'etcron-count': '3' });
     expect(received).toMatchObject([
       {
         method: 'POST',

@@ -75,7 +75,7 @@ describe('a mask', () => {
   });
 
   it('keeps up with a lot of output', () => {
-    const output = new Mask(['hunter22', 'a'.repeat(3000)]).output();
+    const output = new Mask(['hunter22', 'a'.repeat(300)]).output();
     const chunk = Buffer.alloc(64 * 1024, 'a');
     for (let count = 0; count < 5; count++) output.write(chunk);
     expect(output.tail()).toMatchObject({ text: '***', truncated: false, totalBytes: 5 * 64 * 1024 });
