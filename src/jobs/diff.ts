@@ -86,10 +86,15 @@ function diffFields(before: JobDefinition | null, after: JobDefinition | null): 
 /** Scalars and lists by their paths; maps are taken apart. */
 function leaves(definition: JobDefinition | null): Map<string, unknown> {
   const found = new Map<string, unknown>();
-  if (definition === null) return found;
-  for (const [name, value] of Object.entries(canonicalDefinition(definition))) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) found.set(name, value);
-    else for (const [key, part] of Object.entries(value)) found.set(`${name}.${key}`, part);
-  }
+  if (definition !== null) takeApart(canonicalDefinition(definition), '', found);
   return found;
+}
+
+function takeApart(value: object, above: string, found: Map<string, unknown>): void {
+  for (const [name, part] of Object.entries(value) as [string, unknown][]) {
+    const path = above + name;
+    const isMap = typeof part === 'object' && part !== null && !Array.isArray(part);
+    if (isMap && Object.keys(part).length > 0) takeApart(part, `${path}.`, found);
+    else found.set(path, part);
+  }
 }

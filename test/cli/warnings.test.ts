@@ -63,6 +63,18 @@ describe('warnings', () => {
     cli.putWorker('w2-abc123', { labels: { gpu: 'a' } });
     expect((await cli.runWith({ input: GPU }, 'apply', '-f', '-', '--strict')).code).toBe(0);
   });
+
+  test('of a limit that lets nothing run', async () => {
+    const text = 'jobs: { a: { schedule: "@daily", command: "true", limits: [db, mail] } }';
+    const put = (name: string, value: string): void =>
+      void cli.etcd.txn({ compare: [], success: [{ type: 'put', key: keys.limits + name, value }] });
+    put('mail', '{"size":2}');
+    const { stderr } = await cli.runWith({ input: text }, 'apply', '-f', '-', '--dry-run');
+    expect(stderr).toContain('the limit db of the job a lets nothing run: "etcron limits set db <size>"');
+    expect(stderr).not.toContain('the limit mail');
+    put('db', '1');
+    expect((await cli.runWith({ input: text }, 'apply', '-f', '-', '--strict')).code).toBe(0);
+  });
 });
 
 describe('a job that no worker can run', () => {

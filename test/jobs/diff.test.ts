@@ -42,6 +42,23 @@ describe('diffJobs', () => {
     expect(diff({ backup: BACKUP }, { backup: text })).toMatchObject([{ kind: 'unchanged', fields: [] }]);
   });
 
+  it('takes maps within maps apart', () => {
+    const target = { with: { disk: 'ssd', zone: ['a', 'b'] } };
+    const before: JobDefinition = { ...BACKUP, target, secrets: { TOKEN: { env: 'X' } } };
+    const after: JobDefinition = {
+      ...BACKUP,
+      target: { with: { disk: 'hdd', zone: ['a', 'b'] }, without: { spot: '*' } },
+      secrets: { TOKEN: { file: '/x' } },
+    };
+    const [change] = diff({ backup: after }, { backup: serializeDefinition(before) });
+    expect(change!.fields).toEqual([
+      { path: 'target.with.disk', before: 'ssd', after: 'hdd' },
+      { path: 'target.without.spot', before: undefined, after: '*' },
+      { path: 'secrets.TOKEN.file', before: undefined, after: '/x' },
+      { path: 'secrets.TOKEN.env', before: 'X', after: undefined },
+    ]);
+  });
+
   it('lists the fields that differ', () => {
     const desired: JobDefinition = {
       schedule: '@hourly',

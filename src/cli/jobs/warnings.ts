@@ -3,6 +3,7 @@ import { EtcronError } from '../../errors.js';
 import { formatDuration } from '../../duration.js';
 import { scheduleOf, type Job } from '../../jobs/index.js';
 import { prefixRange } from '../../etcd/store.js';
+import { decodeLimit } from '../../view/limit-record.js';
 import { whyNobody } from '../../view/eligibility.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
@@ -22,8 +23,26 @@ export function jobWarnings(jobs: readonly Job[], nowMs: number): string[] {
   ];
 }
 
-/** What only the cluster can tell: whether a worker that lives now can run each job. Rejects with a `StoreError`. */
-export async function clusterWarnings({ store, keys }: Cluster, jobs: readonly Job[]): Promise<string[]> {
+/** What only the cluster can tell: whether what each job asks for is there now. Rejects with a `StoreError`. */
+export async function clusterWarnings(cluster: Cluster, jobs: readonly Job[]): Promise<string[]> {
+  return [...(await workerWarnings(cluster, jobs)), ...(await limitWarnings(cluster, jobs))];
+}
+
+async function limitWarnings({ store, keys }: Cluster, jobs: readonly Job[]): Promise<string[]> {
+  if (jobs.every(({ limits }) => limits.length === 0)) return [];
+  const { kvs } = await store.range(prefixRange(keys.limits));
+  const sizes = new Map(kvs.map((kv) => [kv.key.slice(keys.limits.length), decodeLimit(kv).size]));
+  return jobs.flatMap(({ name, limits }) =>
+    limits
+      .filter((limit) => (sizes.get(limit) ?? 0) === 0)
+      .map(
+        (limit) =>
+          `the limit ${limit} of the job ${name} lets nothing run: "etcron limits set ${limit} <size>"`,
+      ),
+  );
+}
+
+async function workerWarnings({ store, keys }: Cluster, jobs: readonly Job[]): Promise<string[]> {
   const { kvs } = await store.range(prefixRange(keys.workers));
   const workers = workerEntries(keys, kvs).map(({ value }) => value);
   if (workers.length === 0) return [];
