@@ -24,7 +24,8 @@ import { messageOf } from '../errors.js';
 import { duePart, firingFacts, formatRunId, type FiringId, type Keys } from '../etcd/keys.js';
 import { listRange } from '../etcd/listing.js';
 import { prefixRange, type Store } from '../etcd/store.js';
-import { absent, del, modifiedAt, put } from '../etcd/txn.js';
+import { encodeRecord } from '../etcd/record.js';
+import { absent, del, exists, modifiedAt, put } from '../etcd/txn.js';
 import { workerNameOf } from '../election/worker-record.js';
 import { decodeRun, emptyRecord, encodeRun, type Outcome, type RunRecord } from '../history/run-record.js';
 import type { Job } from '../jobs/index.js';
@@ -32,6 +33,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view.js';
 import { fittingWorkers, whyNobody } from '../view/eligibility.js';
 import { encodeFiring, startTime, type FiringRecord } from '../view/firing-record.js';
+import { killRecordSchema } from '../view/kill-record.js';
 import { NotLeaderError, type LeaderWriter } from './leader-writer.js';
 import { isTooLate } from './start-deadline.js';
 
@@ -92,9 +94,9 @@ export class Expander {
     );
   }
 
-  #onView({ firings, workers, jobs }: ViewChanges): void {
+  #onView({ firings, workers, jobs, kills }: ViewChanges): void {
     const { view } = this.#context;
-    let isNews = (workers.size > 0 || jobs.size > 0) && this.#concerned.size > 0;
+    let isNews = (workers.size > 0 || jobs.size > 0 || kills.length > 0) && this.#concerned.size > 0;
     for (const [runId, before] of firings) {
       const firing = view.firings.get(runId) ?? before;
       if (!view.firings.has(runId)) this.#handled.delete(runId);
@@ -238,11 +240,29 @@ export class Expander {
     if (result.committed) log.warn({ ...firingFacts(child.id), outcome, reason }, 'ended without a run');
   }
 
+  /** To end the run of a due time is to end it on each worker. */
+  async #passOnKill({ runId }: FiringEntry, children: readonly FiringEntry[]): Promise<void> {
+    const { view, keys, writer } = this.#context;
+    const kill = view.kills.get(runId)?.value;
+    if (kill === undefined) return;
+    const text = encodeRecord(killRecordSchema, kill);
+    for (const child of children) {
+      const key = keys.kill(child.id);
+      if (view.kills.has(child.runId)) continue;
+      await writer.commit({
+        compare: [absent(key), exists(keys.firing(child.id))],
+        operations: [put(key, text)],
+      });
+    }
+  }
+
   async #endIfOver(firing: FiringEntry): Promise<void> {
     const { view, store, keys, clock, writer } = this.#context;
     const { id } = firing;
-    for (const other of view.firingsByJob.get(id.job)?.values() ?? [])
-      if (isChild(other) && isSame(parentId(other), id)) return;
+    const children = [...(view.firingsByJob.get(id.job)?.values() ?? [])].filter(
+      (other) => isChild(other) && isSame(parentId(other), id),
+    );
+    if (children.length > 0) return this.#passOnKill(firing, children);
     const range = prefixRange(keys.runs + formatRunId(childId(id, '')));
     const { kvs } = await listRange(store, range, { pageSize: 50 });
     const records = [...kvs.values()].flatMap((kv) => {

@@ -1,6 +1,8 @@
 /** Jobs that run on every worker that fits. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { decodeFiring } from '../../src/view/firing-record.js';
+import { encodeRecord } from '../../src/etcd/record.js';
+import { decodeFiring, encodeFiring, manualFiring } from '../../src/view/firing-record.js';
+import { killRecordSchema } from '../../src/view/kill-record.js';
 import { MemoryCluster, type MemoryClusterOptions } from '../support/memory-cluster.js';
 
 const T0 = Date.UTC(2026, 0, 1, 12);
@@ -177,6 +179,23 @@ describe('a job that runs everywhere', () => {
     expect(ran(T0 + 30_000)).toEqual(['a', 'b']);
     const starts = cluster.processes.filter(({ node }) => node === 'a').map(({ startedAtMs }) => startedAtMs);
     expect(starts).toEqual([15_000, 35_000, 55_000, 75_000].map((ms) => T0 + ms));
+  });
+
+  it('runs everywhere when it is asked for by hand, and ends everywhere when that is asked for', async () => {
+    await start({ a: {}, b: {} }, { schedule: '@yearly', command: 'run 60000' });
+    const id = { job: 'job', dueMs: T0 + 1_000, suffix: 'manual-1' };
+    await cluster.putKey(cluster.keys.firing(id), encodeFiring(manualFiring('somebody')));
+    await cluster.clock.advance(5_000);
+    expect(ran(T0 + 1_000)).toEqual(['a', 'b']);
+    const kill = { by: 'somebody', reason: 'enough', at: cluster.clock.now() };
+    await cluster.putKey(cluster.keys.kill(id), encodeRecord(killRecordSchema, kill));
+    await cluster.clock.advance(5_000);
+    const killed = { outcome: 'killed', reason: 'by somebody: enough', manual: true };
+    expect(recordAt(T0 + 1_000, '+manual-1.on-a')).toMatchObject(killed);
+    expect(recordAt(T0 + 1_000, '+manual-1.on-b')).toMatchObject(killed);
+    expect(recordAt(T0 + 1_000, '+manual-1')).toMatchObject({
+      ...{ outcome: 'killed', manual: true, reason: 'on 2 workers: 2 killed (a, b)' },
+    });
   });
 
   it('is left to the housekeeping and the planner when its job is deleted', async () => {
