@@ -2,12 +2,12 @@ import { templateProblems } from './check-templates.js';
 import type { LocalProblem } from './problem.js';
 import type { JobDefinition } from './schema.js';
 
-const TASKS = ['command', 'http', 'handler'] as const;
+export const TASKS = ['command', 'http', 'handler'] as const;
 
 type Task = (typeof TASKS)[number];
 
 /** Fields that mean something to one kind of task only. */
-const FIELDS_OF: Readonly<Record<Task, readonly (keyof JobDefinition)[]>> = {
+export const FIELDS_OF: Readonly<Record<Task, readonly (keyof JobDefinition)[]>> = {
   command: ['env', 'cwd', 'user', 'group', 'umask', 'nice', 'stdin', 'successExitCodes'],
   http: [],
   handler: ['payload'],

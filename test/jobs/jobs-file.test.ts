@@ -120,6 +120,26 @@ schedule: x
     ]);
   });
 
+  it('leaves out of the defaults what goes with another kind of task', () => {
+    const { jobs, problems } = read(`defaults:
+  env: { STAGE: production }
+  nice: 5
+  secrets: { TOKEN: { env: X } }
+  retries: { attempts: 3, exitCodes: [75] }
+jobs:
+  a: { schedule: '@daily', command: x }
+  b: { schedule: '@daily', http: http://x/ }
+  c: { schedule: '@daily', handler: x }
+`);
+    expect(problems).toEqual([]);
+    const [secrets, retries] = [{ TOKEN: { env: 'X' } }, { attempts: 3 }];
+    expect(jobs).toMatchObject({
+      a: { env: { STAGE: 'production' }, nice: 5, secrets, retries: { ...retries, exitCodes: [75] } },
+    });
+    expect(jobs.b).toEqual({ schedule: '@daily', http: 'http://x/', secrets, retries });
+    expect(jobs.c).toEqual({ schedule: '@daily', handler: 'x', retries });
+  });
+
   it('reports wrong defaults once, where they stand, and accepts no job on top of them', () => {
     const { jobs, problems } = read(`defaults:
   timezone: Europe/Berln

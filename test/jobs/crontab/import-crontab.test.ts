@@ -24,6 +24,11 @@ function lost(text: string, system = false): string[] {
 }
 
 describe('entries', () => {
+  test('keep their braces, which are no templates', () => {
+    const found = commands("@daily docker ps --format '{{.ID}}'\n");
+    expect(Object.values(found)).toEqual([`docker ps --format '{{ '{{' }}.ID}}'`]);
+  });
+
   test('a plain one', () => {
     const { jobs, findings } = read('\t 30 3  *\t* mon-fri   /opt/backup.sh --all  # all\n');
     expect(findings).toEqual([]);
