@@ -44,6 +44,8 @@ export interface HandlerRun<Payload = unknown> {
   readonly runId: string;
   /** The name of the job. */
   readonly job: string;
+  /** Of a job that runs everywhere: the how-manieth (from 0) of how many runs this is; null for all other jobs. */
+  readonly everywhere: { readonly index: number; readonly count: number } | null;
   /** The time on the worker's clock. In a test cluster this is the cluster's time. */
   readonly now: () => Date;
   /**
@@ -153,6 +155,7 @@ function makeRun(payload: unknown, { request, context, work, hooks }: Call): Han
     attempt: identity.attempt,
     runId,
     job: identity.job,
+    everywhere: identity.everywhere ?? null,
     now: () => new Date(clock.now()),
     sleep: async (duration) => {
       const delayMs = lengthOf(duration);
