@@ -283,7 +283,7 @@ export class Claimer implements Service {
       case 'later':
         return this.#queue.set(runId, startTime(firing) + this.#rank(firing) * options.staggerMs);
       case 'mark':
-        return this.#track(runId, this.#markWaiting(firing, entry, verdict.replaced));
+        return this.#track(runId, this.#markWaiting(firing, entry, verdict));
       case 'skip':
         return this.#track(runId, this.#skip(firing, verdict));
     }
@@ -303,12 +303,16 @@ export class Claimer implements Service {
   }
 
   /** It is due, and it is not its turn: from now on it waits, whatever happens to the workers. */
-  async #markWaiting(firing: FiringEntry, entry: JobEntry, replaced: FiringEntry | null): Promise<void> {
+  async #markWaiting(
+    firing: FiringEntry,
+    entry: JobEntry,
+    { replaced, provided }: Extract<Verdict, { act: 'mark' }>,
+  ): Promise<void> {
     const { keys, clock, random, submit, log } = this.#context;
     const txn = prepareWait(keys, {
       firing,
       jobRevision: entry.modRevision,
-      replaced,
+      ...{ replaced, provided },
       nowMs: clock.now(),
     });
     const { succeeded } = await persist(submit, txn, { clock, random, signal: this.#abort.signal });

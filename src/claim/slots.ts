@@ -41,12 +41,12 @@ export interface FreeSlots {
 /** What is to be done with a firing now. */
 export type Verdict =
   | { readonly act: 'claim'; readonly free: FreeSlots }
-  /** It was promised to run, and waits for its turn; with `soon` it may come without any change in the view. */
+  /** It waits for its turn, or for others to be judged; with `soon` that may come without any change in the view. */
   | { readonly act: 'wait'; readonly soon: boolean }
   /** Its time has not come: it is judged then. */
   | { readonly act: 'later' }
-  /** From now on it waits; `replaced` is to end for it. */
-  | { readonly act: 'mark'; readonly replaced: FiringEntry | null }
+  /** From now on it waits, and the run that it replaces is to end, while `provided` holds. */
+  | { readonly act: 'mark'; readonly replaced: FiringEntry | null; readonly provided: readonly Compare[] }
   /** `provided` must hold when the record is written. */
   | { readonly act: 'skip'; readonly reason: string; readonly provided: readonly Compare[] };
 
@@ -100,12 +100,8 @@ export class Slots {
     }
     if (!isDue) return { act: 'later' };
     if (policy === 'skip' && own.slot === undefined) return this.#overlapped(firing, own);
-    if (policy === 'queue' || policy === 'allow') {
-      const waiting = this.#besides(firing).filter((other) => isWaiting(other) || isLateRun(other)).length;
-      if (waiting >= job.overlap.limit)
-        return { act: 'skip', reason: `overlap: ${waiting} due times were waiting already`, provided: [] };
-    }
-    return { act: 'mark', replaced: null };
+    const mark: Verdict = { act: 'mark', replaced: null, provided: [] };
+    return policy === 'queue' || policy === 'allow' ? (this.#bounded(firing, job, nowMs) ?? mark) : mark;
   }
 
   /** For one that lost its claim against a slot of its job when it was due: all of them are taken. */
@@ -197,6 +193,32 @@ export class Slots {
     );
   }
 
+  /** Null while it may wait beside the others. Older ones are judged before it, so that no two take the last place. */
+  #bounded(firing: FiringEntry, job: Job, nowMs: number): Verdict | null {
+    const { view, isRaceable } = this.#context;
+    const others = this.#besides(firing);
+    const waiting = others.filter((other) => isWaiting(other) || isLateRun(other));
+    const { limit } = job.overlap;
+    if (waiting.length >= limit) {
+      const oldest = waiting.reduce((found, other) => (isOlder(other, found) ? other : found));
+      return {
+        act: 'skip',
+        reason: `overlap: ${waiting.length} due times were waiting already`,
+        // The first in the queue has not left it, so none has.
+        provided: [modifiedAt(view.keys.firing(oldest.id), oldest.modRevision)],
+      };
+    }
+    const toBeJudged = others.filter(
+      (other) =>
+        other.value.node === null &&
+        !isPromised(other) &&
+        startTime(other) <= nowMs &&
+        isOlder(other, firing) &&
+        isRaceable(other),
+    );
+    return waiting.length + toBeJudged.length < limit ? null : { act: 'wait', soon: true };
+  }
+
   #overlapped(firing: FiringEntry, { taken, ahead }: Own): Skip {
     const { view } = this.#context;
     const running = this.#besides(firing).filter(({ value }) => value.node !== null);
@@ -205,15 +227,19 @@ export class Slots {
       running.length === 0 && ahead.length > 0
         ? `overlap: ${names(ahead)} was still waiting`
         : `overlap: ${names(running) || 'another run'} was still running`;
-    const group = slotGroup(firing.id);
     return {
       act: 'skip',
       reason,
       provided: [
-        ...[...taken].map((index) => exists(view.keys.slot(group, index))),
+        ...this.#areTaken(firing, taken),
         ...ahead.map(({ id, modRevision }) => modifiedAt(view.keys.firing(id), modRevision)),
       ],
     };
+  }
+
+  #areTaken({ id }: FiringEntry, slots: ReadonlySet<number>): Compare[] {
+    const { keys } = this.#context.view;
+    return [...slots].map((index) => exists(keys.slot(slotGroup(id), index)));
   }
 
   /** Null: nothing is to be replaced, it waits like any other. */
@@ -240,7 +266,7 @@ export class Slots {
     const [oldest] = running
       .filter((other) => isOlder(other, firing))
       .sort((a, b) => a.modRevision - b.modRevision);
-    return oldest ? { act: 'mark', replaced: oldest } : null;
+    return oldest ? { act: 'mark', replaced: oldest, provided: this.#areTaken(firing, own.taken) } : null;
   }
 
   #nextOfJob(name: string): FiringEntry[] {

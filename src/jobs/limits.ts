@@ -31,8 +31,8 @@ export const MAX_DAY_ITEMS = 100;
 export const MAX_JITTER_MS = 86_400_000;
 export const MAX_RUNS = 1_000_000;
 export const MAX_WEIGHT = 100_000;
-/** Runs of one job at once, where they are bounded at all: each has a key of its own. */
-export const MAX_CONCURRENT = 1_000;
+/** Runs of one job at once, where they are bounded at all: a skipped due time compares the slot of each. */
+export const MAX_CONCURRENT = 100;
 /** Due times of one job that wait for an earlier run to end. */
 export const MAX_QUEUE = 10_000;
 /** Limits that one job is under: a claim compares each. */

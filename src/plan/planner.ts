@@ -33,7 +33,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { sleep, type Clock } from '../clock.js';
 import { formatDuration } from '../duration.js';
 import { formatRunId, type Keys } from '../etcd/keys.js';
-import type { Operation, Store } from '../etcd/store.js';
+import { singleKey, type Operation, type Store } from '../etcd/store.js';
 import { absent, del, modifiedAt, put } from '../etcd/txn.js';
 import type { Term } from '../election/election.js';
 import { emptyRecord, encodeRun } from '../history/run-record.js';
@@ -416,7 +416,7 @@ export class Planner {
       const shared = afterConflict ? await this.#withoutRecord(name, sharedDues) : sharedDues;
       guarded = [...new Set([...shared, ...asked])].map((dueMs) => ({ dueMs, misfire: false }));
     }
-    const ended = await this.#endedWithRecord(name, voided, afterConflict);
+    const ended = await this.#endedWithRecord(voided, afterConflict);
     const result = await this.#writeFirings(name, fingerprint, guarded, voided, ended);
     if (!result.committed || !schedule || !job) return result;
     const firstDueMs = schedule.next(fromMs);
@@ -426,21 +426,19 @@ export class Planner {
 
   /** Run ids of those of `voided` whose time had come: they waited for their turn, and do not go without a word. */
   async #endedWithRecord(
-    job: string,
     voided: readonly FiringEntry[],
     afterConflict: boolean,
   ): Promise<ReadonlySet<string>> {
     const waiting = voided.filter(({ value }) => value.waiting);
     if (!afterConflict) return new Set(waiting.map(({ runId }) => runId));
     // Somebody put a firing where a record stands.
-    const own = waiting.filter(({ id }) => id.suffix === null);
-    const open = new Set(
-      await this.#withoutRecord(
-        job,
-        own.map(({ id }) => id.dueMs),
-      ),
-    );
-    return new Set(own.filter(({ id }) => open.has(id.dueMs)).map(({ runId }) => runId));
+    const { store, keys } = this.#context;
+    const open = new Set<string>();
+    await inParallel(waiting, JOBS_AT_ONCE, async ({ id, runId }) => {
+      const { count } = await store.range(singleKey(keys.run(id)), { countOnly: true });
+      if (count === 0) open.add(runId);
+    });
+    return open;
   }
 
   /** Those of `dues`, in any order, that no record accounts for. */
