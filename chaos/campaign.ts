@@ -11,7 +11,7 @@ import { appendFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EtcdStore } from '../src/etcd/etcd-store.js';
-import { Keys } from '../src/etcd/keys.js';
+import { Keys, parseRunId } from '../src/etcd/keys.js';
 import { listRange } from '../src/etcd/listing.js';
 import { decodeRecord } from '../src/etcd/record.js';
 import { prefixRange, singleKey, type KeyRange, type KeyValue } from '../src/etcd/store.js';
@@ -19,6 +19,7 @@ import { put } from '../src/etcd/txn.js';
 import { decodeRun, type RunRecord } from '../src/history/run-record.js';
 import { createRandom } from '../src/random.js';
 import { cursorRecordSchema } from '../src/view/cursor-record.js';
+import { encodeLimit } from '../src/view/limit-record.js';
 import { waitUntil } from '../test/support/wait.js';
 import { checkAccounting, dueTimes } from './checks/accounting.js';
 import type { Observations } from './checks/observations.js';
@@ -29,7 +30,7 @@ import { etcdFaults } from './etcd-faults.js';
 import { readEvidence } from './evidence.js';
 import { movableClock } from './faketime.js';
 import { Fleet } from './fleet.js';
-import { CHAOS_JOBS, definitionOf } from './jobs.js';
+import { CHAOS_JOBS, definitionOf, SHARED_LIMIT } from './jobs.js';
 import { MACHINE_FAULTS } from './machine-faults.js';
 import { Nemesis, type NotedFault } from './nemesis.js';
 import { measure } from './recovery.js';
@@ -90,6 +91,8 @@ export async function runCampaign(options: CampaignOptions): Promise<ChaosReport
       },
     );
     const script = installCommand(folder);
+    const limit = put(keys.limits + SHARED_LIMIT, encodeLimit({ size: 1 }));
+    await store.txn({ compare: [], success: [limit] });
     for (const [name, job] of Object.entries(CHAOS_JOBS)) {
       await store.txn({ compare: [], success: [put(keys.job(name), definitionOf(job, script))] });
     }
@@ -148,9 +151,9 @@ export async function runCampaign(options: CampaignOptions): Promise<ChaosReport
         const cursor = kv && decodeRecord(cursorRecordSchema, kv);
         if (!cursor?.ok || cursor.value.plannedThrough.due < throughMs) return false;
         const left = (await list(prefixRange(keys.firings))).map(({ key }) =>
-          key.slice(key.lastIndexOf('/') + 1),
+          parseRunId(key.slice(keys.firings.length)),
         );
-        return left.every((due) => Date.parse(due) > throughMs);
+        return left.every((id) => id === null || id.dueMs > throughMs);
       },
       { what: 'everything that was due to end', timeoutMs: ENDED_WITHIN_MS },
     );

@@ -1,11 +1,12 @@
 /**
  * What the jobs of the chaos run execute: a script that notes what happens to it in files that etcron knows nothing of.
  *
- *     bash command.sh <milliseconds> <exit code> <succeeds from attempt> [stubborn] [tree] [alone]
+ *     bash command.sh <milliseconds> <exit code> <succeeds from attempt> [stubborn] [tree] [alone=<what>]
  *
  * Each line of the evidence is written with one append, so that lines of many processes do not mix. That no other attempt
  * of its firing lives is not computed from times but tried: the process, and all that it starts, hold a file lock for as
- * long as one of them lives, which the next one asks for. With `alone` it does the same for the whole job.
+ * long as one of them lives, which the next one asks for. With `alone` it does the same for its whole job (`job`), or for a
+ * limit that jobs share.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,8 +21,8 @@ export interface CommandOptions {
   readonly stubborn?: boolean;
   /** Starts a process in a session of its own, which would live on for long. */
   readonly tree?: boolean;
-  /** Holds that no other firing of its job runs beside it. */
-  readonly alone?: boolean;
+  /** Holds that no other process runs beside it that names the same; `job` stands for the job's name. */
+  readonly alone?: string;
 }
 
 const NEVER = 1_000_000;
@@ -56,7 +57,8 @@ hold 7 "\${ETCRON_RUN_ID//\\//_}"
 for option in "$@"; do
   case $option in
     stubborn) trap '' TERM ;;
-    alone) hold 6 "$ETCRON_JOB" ;;
+    alone=job) hold 6 "$ETCRON_JOB" ;;
+    alone=*) hold 6 "\${option#alone=}" ;;
     tree) setsid sleep 600 & ;;
   esac
 done
@@ -85,6 +87,7 @@ export function installCommand(folder: string): string {
 /** The `command` of a job, without a shell in between: its parent process is the worker. */
 export function commandLine(script: string, options: CommandOptions): string[] {
   const { durationMs, exitCode = 0, succeedsFromAttempt = NEVER } = options;
-  const flags = (['stubborn', 'tree', 'alone'] as const).filter((flag) => options[flag]);
+  const flags: string[] = (['stubborn', 'tree'] as const).filter((flag) => options[flag]);
+  if (options.alone !== undefined) flags.push(`alone=${options.alone}`);
   return ['bash', script, String(durationMs), String(exitCode), String(succeedsFromAttempt), ...flags];
 }

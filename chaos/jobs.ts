@@ -4,7 +4,9 @@ import { commandLine, type CommandOptions } from './command.js';
 export interface ChaosJob {
   readonly schedule: string;
   readonly timezone?: string;
-  readonly overlap: 'allow' | 'skip';
+  readonly overlap: 'allow' | 'skip' | 'queue' | 'replace';
+  readonly everywhere?: true;
+  readonly limits?: readonly string[];
   readonly recovery: 'rerun' | 'abandon';
   readonly misfire?: 'once' | 'skip' | { policy: 'all'; limit: number };
   readonly timeout?: string;
@@ -14,6 +16,9 @@ export interface ChaosJob {
 
 const EVERY_SECOND = '* * * * * *';
 const ALL = { policy: 'all', limit: 10_000 } as const;
+
+/** Its size is 1. */
+export const SHARED_LIMIT = 'shared';
 
 export const CHAOS_JOBS: Readonly<Record<string, ChaosJob>> = {
   'tick-allow': { schedule: EVERY_SECOND, overlap: 'allow', recovery: 'rerun', run: { durationMs: 10 } },
@@ -72,19 +77,35 @@ export const CHAOS_JOBS: Readonly<Record<string, ChaosJob>> = {
     ...{ schedule: '*/20 * * * * *', overlap: 'skip', recovery: 'rerun', timeout: '3s' },
     run: { durationMs: 30_000, stubborn: true },
   },
+  queue: { schedule: '*/6 * * * * *', overlap: 'queue', recovery: 'rerun', run: { durationMs: 3_000 } },
+  replace: { schedule: '*/20 * * * * *', overlap: 'replace', recovery: 'rerun', run: { durationMs: 25_000 } },
+  'limited-1': {
+    ...{ schedule: '*/5 * * * * *', overlap: 'skip', recovery: 'rerun', limits: [SHARED_LIMIT] },
+    run: { durationMs: 1_000 },
+  },
+  'limited-2': {
+    ...{ schedule: '*/5 * * * * *', overlap: 'queue', recovery: 'rerun', limits: [SHARED_LIMIT] },
+    run: { durationMs: 700 },
+  },
+  everywhere: {
+    ...{ schedule: '*/15 * * * * *', overlap: 'skip', recovery: 'rerun', everywhere: true },
+    run: { durationMs: 500 },
+  },
 };
 
 /**
- * Where processes of different firings must never meet. Those of an `abandon` job may: one may outlive its lease, and then
- * nobody waits for it any more.
+ * What a process must have for itself: its job, or the limit of 1 that its job shares. Those of an `abandon` job need not:
+ * one may outlive its lease, and then nobody waits for it any more; nor do those that run beside each other on purpose.
  */
-export function isAlone({ overlap, recovery }: ChaosJob): boolean {
-  return overlap === 'skip' && recovery === 'rerun';
+export function isAlone({ overlap, recovery, everywhere, limits }: ChaosJob): string | undefined {
+  if (overlap === 'allow' || recovery === 'abandon' || everywhere) return undefined;
+  return limits?.[0] ?? 'job';
 }
 
 /** The value of the job's key. All of its records are kept, for the checks. */
 export function definitionOf(job: ChaosJob, script: string): string {
   const { run, ...fields } = job;
-  const command = commandLine(script, { ...run, alone: isAlone(job) });
+  const alone = isAlone(job);
+  const command = commandLine(script, { ...run, ...(alone === undefined ? {} : { alone }) });
   return JSON.stringify({ ...fields, command, history: { limit: 10_000 } });
 }

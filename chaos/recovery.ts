@@ -3,6 +3,7 @@ import { median, percentile } from '../bench/statistics.js';
 import { isExcused, isRobbed } from './checks/starts.js';
 import type { Observations } from './checks/observations.js';
 import type { ObservedAttempt } from './evidence.js';
+import type { ChaosJob } from './jobs.js';
 
 export interface Figures {
   /** Due times that were checked. */
@@ -19,12 +20,16 @@ export interface Figures {
   readonly excusedOverlaps: number;
   /** Overlaps after etcd had ended a lease before its time. */
   readonly robbedOverlaps: number;
-  /** Start of the first attempt − due time, ms. */
+  /** Start of the first attempt − due time, ms; without jobs that wait for a turn. */
   readonly medianLatenessMs: number;
   readonly p99LatenessMs: number;
   readonly worstLatenessMs: number;
   /** The longest time in which nothing was started anywhere, ms; jobs are due every second. */
   readonly longestSilenceMs: number;
+}
+
+function waitsByDesign({ overlap, limits }: ChaosJob): boolean {
+  return overlap === 'queue' || overlap === 'replace' || limits !== undefined;
 }
 
 export function measure(seen: Observations, dueTimes: number): Figures {
@@ -40,7 +45,7 @@ export function measure(seen: Observations, dueTimes: number): Figures {
     const before = last.get(one.runId);
     last.set(one.runId, one);
     if (!before) {
-      lateness.push(one.startedAtMs - one.dueMs);
+      if (!waitsByDesign(jobs[one.job]!)) lateness.push(one.startedAtMs - one.dueMs);
       continue;
     }
     if (before.exitCode === 0) repeats += 1;

@@ -1,9 +1,10 @@
 /** etcron's records: one account for each due time, and none that the commands contradict. */
-import { formatRunId } from '../../src/etcd/keys.js';
+import { formatRunId, parseRunId } from '../../src/etcd/keys.js';
 import type { RunRecord } from '../../src/history/run-record.js';
 import { NODE_DEFAULTS } from '../../src/node/options.js';
 import { parseSchedule } from '../../src/schedule/index.js';
 import type { ObservedAttempt } from '../evidence.js';
+import type { ChaosJob } from '../jobs.js';
 import type { Observations, Violation } from './observations.js';
 
 export function checkAccounting(seen: Observations): Violation[] {
@@ -44,7 +45,7 @@ function unaccounted(seen: Observations, job: string): Violation[] {
 
 function stuck({ firings, throughMs }: Observations): Violation[] {
   return firings
-    .filter((runId) => Date.parse(runId.slice(runId.indexOf('/') + 1)) <= throughMs)
+    .filter((runId) => (parseRunId(runId)?.dueMs ?? 0) <= throughMs)
     .map((runId) => ({ broken: 'stuck', subject: runId, text: 'had not ended when the run was over' }));
 }
 
@@ -53,8 +54,11 @@ function contradicted(seen: Observations): Violation[] {
   const byRun = new Map<string, ObservedAttempt[]>();
   for (const one of seen.attempts) byRun.set(one.runId, [...(byRun.get(one.runId) ?? []), one]);
   for (const [runId, record] of seen.records) {
-    const abandon = seen.jobs[runId.slice(0, runId.indexOf('/'))]?.recovery === 'abandon';
-    const text = contradiction(record, byRun.get(runId) ?? [], abandon);
+    const id = parseRunId(runId);
+    const job = seen.jobs[id?.job ?? ''];
+    // The record for all workers sums up those of each.
+    if (job?.everywhere && id?.suffix === null) continue;
+    const text = contradiction(record, byRun.get(runId) ?? [], job);
     if (text !== null) violations.push({ broken: 'false record', subject: runId, text });
   }
   for (const runId of byRun.keys()) {
@@ -68,8 +72,9 @@ function contradicted(seen: Observations): Violation[] {
 function contradiction(
   record: RunRecord,
   attempts: readonly ObservedAttempt[],
-  abandon: boolean,
+  job: ChaosJob | undefined,
 ): string | null {
+  const abandon = job?.recovery === 'abandon';
   const { outcome, exitCode, fencingToken, crashes } = record;
   const last = attempts.find((one) => String(one.fencingToken) === fencingToken);
   if (attempts.length > record.attempts)
@@ -89,8 +94,12 @@ function contradiction(
     case 'missed':
       return attempts.length > 0 ? `says ${outcome}, and it ran` : null;
     case 'lost':
-      return abandon || crashes >= NODE_DEFAULTS.maxCrashes ? null : `says lost after ${crashes} crashes`;
+      // The one worker that it was for did not come back.
+      return abandon || job?.everywhere || crashes >= NODE_DEFAULTS.maxCrashes
+        ? null
+        : `says lost after ${crashes} crashes`;
     case 'killed':
+      if (job?.overlap === 'replace' && record.reason?.startsWith('replaced by ')) return null;
       // An orderly stop does not leave what may not run again to another worker.
       return abandon && record.reason?.startsWith('its worker was stopped')
         ? null

@@ -74,6 +74,29 @@ describe('the checks of a chaos run', () => {
     ]);
   });
 
+  it('take the one record of a job for all workers as a sum, and what replaces another as meant', () => {
+    const jobs: Record<string, ChaosJob> = {
+      again: { ...JOBS.again!, everywhere: true },
+      next: { ...JOBS.again!, overlap: 'replace' },
+    };
+    const child = `${RUN_ID}+on-w-1`;
+    const records = new Map([
+      [RUN_ID, { ...emptyRecord('failed', 'on 2 workers: 1 lost, 1 succeeded', DUE_MS), attempts: 1 }],
+      [child, succeeded()],
+      [`${RUN_ID}+on-w-2`, { ...emptyRecord('lost', 'not run again', DUE_MS), attempts: 1, crashes: 1 }],
+      ['next/2026-11-21T14:00:00.000Z', emptyRecord('killed', 'replaced by next/x', DUE_MS)],
+    ]);
+    const text = evidence(child, '1 1 7 100 start', '900 1 7 100 end 0');
+    expect(brokenIn(observe(text, { jobs, records }))).toEqual([]);
+    expect(brokenIn(observe(text, { jobs: { ...jobs, again: JOBS.again! }, records }))).toEqual([
+      'false record: says failed, and its last attempt was never started',
+      'false record: says lost after 1 crashes',
+    ]);
+    expect(brokenIn(observe('', { jobs, records, firings: [child] }))).toContain(
+      'stuck: had not ended when the run was over',
+    );
+  });
+
   it('see an attempt that ran twice, and a token that does not grow', () => {
     const twice = `${GOOD}\n${evidence(RUN_ID, '1000 1 7 200 start', '1100 1 7 200 end 0')}`;
     const found = brokenIn(observe(twice, { records: new Map([[RUN_ID, succeeded({ attempts: 2 })]]) }));

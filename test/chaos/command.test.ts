@@ -73,10 +73,10 @@ it('finds out that another attempt lives, also when only a process of its tree d
 
 it('finds out that another firing of its job runs, where it is to be alone', async () => {
   const other = 'job/2026-11-21T14:00:10.000Z';
-  const first = run(1, { durationMs: 60_000, alone: true });
+  const first = run(1, { durationMs: 60_000, alone: 'job' });
   await waitUntil(() => readFileSync(join(folder, 'locks', 'job'), 'utf8'), { what: 'its lock' });
   await run(1, { durationMs: 5 }, other);
-  await run(2, { durationMs: 5, alone: true }, other);
+  await run(2, { durationMs: 5, alone: 'job' }, other);
   first.kill('SIGKILL');
   await first;
   expect(evidence().map(({ beside }) => beside.map(({ runId }) => runId))).toEqual([[], [], [RUN_ID]]);
