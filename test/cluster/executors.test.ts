@@ -1,10 +1,15 @@
 /** What runs do, on real workers: a request that is repeated, templates, and a secret that nobody gets to see. */
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { prefixRange } from '../../src/etcd/store.js';
 import { Cluster } from '../support/cluster.js';
 import { startEtcd, type RunningEtcd } from '../support/etcd.js';
+import { processRuns } from '../run/support.js';
+import { waitUntil } from '../support/wait.js';
 
 const SECRET = 'correct-horse-battery-staple';
 
@@ -97,3 +102,27 @@ it('says why a request failed in the end', async () => {
     reason: 'connection refused by "127.0.0.1:1": nothing listens there',
   });
 });
+
+it.runIf(process.getuid?.() === 0)(
+  'ends the command of another user when its worker dies, and starts it again elsewhere',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'etcron-executors-'));
+    chmodSync(folder, 0o777);
+    const file = join(folder, 'pids');
+    const pids = (): number[] =>
+      existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [];
+    await cluster.putJob('held', {
+      schedule: inThreeSeconds(),
+      command: `echo $$ >> ${file}; test $ETCRON_ATTEMPT = 2 || exec sleep 1000`,
+      ...{ user: 'nobody', cwd: folder, nice: 1 },
+    });
+    const first = await waitUntil(() => pids()[0], { what: 'the command to run' });
+    const status = readFileSync(`/proc/${first}/status`, 'utf8');
+    const worker = cluster.workers.find(({ pid }) => status.includes(`PPid:\t${pid}\n`));
+    expect(status).not.toContain('Uid:\t0');
+    worker!.child.kill('SIGKILL');
+    expect(await cluster.recordOf('held')).toMatchObject({ outcome: 'succeeded', attempts: 2, crashes: 1 });
+    expect(processRuns(first)).toBe(false);
+    rmSync(folder, { recursive: true });
+  },
+);
