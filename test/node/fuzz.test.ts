@@ -22,6 +22,7 @@ function someRecord(cluster: MemoryCluster, random: Random): { key: string; reco
     keys.cursor,
     keys.leader,
     keys.kills,
+    keys.counts,
   ];
   const base = random.pick(bases);
   const found = etcd.range(prefixRange(base)).kvs.filter(({ key }) => !key.includes('/healthy'));
@@ -57,7 +58,10 @@ it.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
       command: 'run 700 exit 1 until 2',
       retries: { attempts: 3, delay: '1s' },
     });
-    await cluster.putJob('victim-2', { schedule: '*/3 * * * * *', command: 'run 4000', recovery: 'abandon' });
+    await cluster.putJob('victim-2', {
+      ...{ schedule: '*/3 * * * * *', command: 'run 4000', recovery: 'abandon' },
+      ...{ maxRuns: 9, startDeadline: '5s', removeAfter: '20s' },
+    });
     await clock.advance(4_000);
     const fromMs = clock.now();
     for (let round = 0; round < ROUNDS; round += 1) {
