@@ -7,13 +7,16 @@ const files = packed.files.map((file) => file.path);
 const wanted = [
   /^dist\/cli\/main\.js$/,
   /^dist\/jobs\.schema\.json$/,
+  /^dist\/index\.d\.ts$/,
+  /^dist\/testing\/index\.d\.ts$/,
   /^docs\/.+\.md$/,
   /^jobs\.example\.yaml$/,
   /^LICENSE$/,
   /^README\.md$/,
   /^package\.json$/,
 ];
-const unwanted = /^(test|bench|scripts|src|\.ci|\.cache)\/|\.test\.|\.tsbuildinfo$|^dist\/(test|bench)\//;
+const unwanted =
+  /^(test|bench|examples|scripts|src|\.ci|\.cache)\/|\.test\.|\.tsbuildinfo$|^dist\/(test|bench)\//;
 
 const problems = [
   ...wanted

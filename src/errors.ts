@@ -38,6 +38,7 @@ export const ERROR_CATALOGUE = {
   ETCRON_JOB_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no job has this name' },
   ETCRON_JOB_PAUSED: { exitCode: 1, httpStatus: 409, summary: 'the job is paused' },
   ETCRON_RUN_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no run has this id' },
+  ETCRON_LIMIT_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no limit has this name' },
   ETCRON_CONFLICT: {
     exitCode: 1,
     httpStatus: 409,
@@ -66,8 +67,10 @@ export const ERROR_CATALOGUE = {
   ETCRON_LEASE_LOST: { exitCode: 1, httpStatus: 503, summary: "the node's lease is gone" },
 } as const satisfies Record<string, { exitCode: number; httpStatus: number; summary: string }>;
 
+/** One of the codes of the catalogue. */
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
 
+/** What an error may say beyond its message. */
 export interface ErrorOptions {
   /** What the reader should do now; one sentence. */
   hint?: string;
@@ -90,10 +93,12 @@ export class EtcronError extends Error {
     this.details = options.details ?? {};
   }
 
+  /** With which the command line ends. */
   get exitCode(): number {
     return ERROR_CATALOGUE[this.code].exitCode;
   }
 
+  /** The HTTP status that stands for it. */
   get httpStatus(): number {
     return ERROR_CATALOGUE[this.code].httpStatus;
   }

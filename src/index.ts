@@ -1,9 +1,9 @@
 /**
  * etcron as a library: jobs and handlers in code, and a worker node inside another program.
  *
- * @packageDocumentation
+ * @module etcron
  */
-export { EtcronError, type ErrorCode, type ErrorOptions } from './errors.js';
+export { ERROR_CATALOGUE, EtcronError, type ErrorCode, type ErrorOptions } from './errors.js';
 export type { JobDefinition } from './jobs/index.js';
 export type { WhatNext } from './claim/run-observer.js';
 export { createNode, type ActiveRun, type EtcronNode, type StopOptions } from './library/create-node.js';

@@ -66,9 +66,13 @@ export interface NodeEvents {
   leader: { readonly nodeId: string };
   /** It does not lead any more. */
   deposed: { readonly nodeId: string; readonly reason: string };
+  /** An attempt has begun on this node. */
   runStarted: RunStartedEvent;
+  /** A handler of this node said how far it is. */
   runProgress: RunProgressEvent;
+  /** An attempt has ended on this node. */
   runEnded: RunEndedEvent;
+  /** A handler goes on although its run should have ended. */
   runIgnoredEnd: RunIgnoredEndEvent;
 }
 

@@ -2,9 +2,11 @@
 
 /** A schema of zod, or of any other library that follows Standard Schema v1. */
 export interface PayloadSchema<Input = unknown, Output = Input> {
+  /** The interface of Standard Schema. */
   readonly '~standard': {
     readonly version: 1;
     readonly vendor: string;
+    /** Judges a value: what the schema makes of it, or everything that is wrong. */
     readonly validate: (value: unknown) => PayloadResult<Output> | Promise<PayloadResult<Output>>;
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };

@@ -7,10 +7,12 @@ import { prettyFactory } from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
+/** From which level on lines are written. */
 export type LogLevel = Level | 'silent';
 
 export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
+/** What `createLogger` takes. */
 export interface LoggerOptions {
   /** Default `info`. */
   level?: LogLevel;

@@ -1,7 +1,7 @@
 /**
  * A cluster for the tests of a program's own jobs, with a clock that the test moves.
  *
- * @packageDocumentation
+ * @module etcron/testing
  */
 export {
   createTestCluster,
