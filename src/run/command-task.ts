@@ -13,8 +13,8 @@
  * - When the run is killed or times out, everything goes, daemons too. The first cause is the one reported.
  * - Output that stays open although no process of the run is left (one in disguise holds it) is given up.
  *
- * Node connects a child's output by sockets, not pipes: a command that opens `/dev/stdout` or `/dev/stderr` by name fails
- * with ENXIO; `>&1` and `>&2` work.
+ * Node connects a child's streams by sockets, not pipes: a command that opens `/dev/stdout`, `/dev/stderr` or, with `stdin`,
+ * `/dev/stdin` by name fails with ENXIO; `>&1`, `>&2` and `<&0` work.
  */
 import { randomBytes } from 'node:crypto';
 import type { CommandTask } from '../jobs/index.js';

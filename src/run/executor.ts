@@ -2,6 +2,7 @@
  * What a run does, by the kind of its task. Each kind turns a request into a `PreparedTask`: a command into a tree of
  * processes (`command-task.ts`), the others into work within the worker (`in-process-task.ts`).
  */
+import { messageOf } from '../errors.js';
 import type { HandlerTask } from '../jobs/index.js';
 import { prepareCommand } from './command-task.js';
 import { prepareHttp } from './http-task.js';
@@ -31,7 +32,7 @@ export interface TaskKinds {
 
 /** What a node prepares its runs with. */
 export function makePrepareTask({ prepareHandler }: TaskKinds = {}): PrepareTask {
-  return (request, context) => {
+  const prepare: PrepareTask = (request, context) => {
     const { task } = request;
     switch (task.kind) {
       case 'command':
@@ -40,6 +41,14 @@ export function makePrepareTask({ prepareHandler }: TaskKinds = {}): PrepareTask
         return prepareHttp(task, request, context);
       case 'handler':
         return prepareHandler?.(task, request, context) ?? prepareStartFailure(context, noHandler(task));
+    }
+  };
+  return (request, context) => {
+    try {
+      return prepare(request, context);
+    } catch (error) {
+      // A defect in how one job is read is the matter of that job, not of the worker.
+      return prepareStartFailure(context, { message: `it cannot be prepared: ${messageOf(error)}` });
     }
   };
 }

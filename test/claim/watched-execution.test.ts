@@ -19,6 +19,7 @@ async function execute(
   recovery: 'rerun' | 'abandon',
   during: (execution: Execution) => boolean,
   ending = KILLED,
+  pid: number | null = 7,
 ) {
   const clock = new FakeClock(DUE_MS);
   const keys = new Keys('/cron');
@@ -37,11 +38,11 @@ async function execute(
   let end!: (result: RunResult) => void;
   const prepared: PreparedTask = {
     marker: 'm',
-    hasProcesses: true,
+    hasProcesses: pid !== null,
     start: () => {
       calls.push('spawn');
       const result = new Promise<RunResult>((resolve) => (end = resolve));
-      return { pid: 7, processGroupId: 7, marker: 'm', startedAtMs: DUE_MS, kill: () => undefined, result };
+      return { pid, processGroupId: pid, marker: 'm', startedAtMs: DUE_MS, kill: () => undefined, result };
     },
   };
   let trusted = true;
@@ -81,6 +82,11 @@ async function execute(
   const puts = txns.flatMap(({ success }) => success.flatMap((op) => (op.type === 'put' ? [op] : [])));
   return { calls, puts, keys, id };
 }
+
+it('tells the watchdog nothing of a run without processes', async () => {
+  const { calls } = await execute('rerun', () => true, { kind: 'completed' }, null);
+  expect(calls).toEqual(['spawn']);
+});
 
 it('tells the watchdog before there is a process, and when there is none any more', async () => {
   const { calls } = await execute('rerun', () => true);

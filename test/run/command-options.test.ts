@@ -173,6 +173,12 @@ describe('templates', () => {
   });
 });
 
+it('fails as a run, not as a worker, when a definition is none', async () => {
+  expect(await failure('echo {{ nonsense }}')).toMatch(
+    /^it cannot be prepared: has a template that is not known/,
+  );
+});
+
 describe('secrets', () => {
   it('are variables of the command, and stars in what it tells', async () => {
     const path = join(runs.directory, 'token');
