@@ -65,25 +65,28 @@ function lookUp(user: string | null, group: string | null, worker: WorkerIds): A
   const uid = entry?.uid ?? (user === null ? worker.uid : numberOf(user));
   if (uid === null) return failure(`this worker's machine has no user ${user}`, CREATE_IT);
   const gid = group === null ? (user === null ? worker.gid : (entry?.gid ?? null)) : findGroup(group);
-  if (gid === null) {
-    return group === null
-      ? failure(
-          `this worker's machine has no user ${user}, and so no group for it`,
-          'Add `group` to the job.',
-        )
-      : failure(`this worker's machine has no group ${group}`, CREATE_IT);
-  }
+  if (group !== null && gid === null)
+    return failure(`this worker's machine has no group ${group}`, CREATE_IT);
   if (worker.uid !== 0) {
-    if (uid === worker.uid && gid === worker.gid) return { ok: true, account: null };
-    const wanted = [user === null ? '' : `user ${user}`, group === null ? '' : `group ${group}`];
-    const asked = wanted.filter((part) => part !== '').join(' and ');
-    const message = `this worker cannot run a command as ${asked}: it does not run as root itself (uid ${worker.uid})`;
-    return failure(message, 'Run the worker as root, or as that user; or take this from the job.');
+    // Its own user is what it is, whatever group it was started with.
+    const isItself = uid === worker.uid && (group === null || gid === worker.gid);
+    return isItself ? { ok: true, account: null } : notRoot(user, group, worker);
+  }
+  if (gid === null) {
+    const message = `this worker's machine has no user ${user}, and so no group for it`;
+    return failure(message, 'Add `group` to the job.');
   }
   if (user === null) return { ok: true, account: { uid, gid, groups: [gid], name: null, home: null } };
   if (entry === null) return { ok: true, account: { uid, gid, groups: [gid], name: null, home: '/' } };
   const { name, home } = entry;
   return { ok: true, account: { uid, gid, groups: groupsOf(entry), name, home } };
+}
+
+function notRoot(user: string | null, group: string | null, { uid }: WorkerIds): AccountLookup {
+  const wanted = [user === null ? '' : `user ${user}`, group === null ? '' : `group ${group}`];
+  const asked = wanted.filter((part) => part !== '').join(' and ');
+  const message = `this worker cannot run a command as ${asked}: it does not run as root itself (uid ${uid})`;
+  return failure(message, 'Run the worker as root, or as that user; or take this from the job.');
 }
 
 const CREATE_IT = 'Create it on every worker that may run the job, or correct the job.';
