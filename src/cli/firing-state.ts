@@ -10,6 +10,8 @@ export type FiringState =
   | 'planned'
   /** Due, and nobody has claimed it. */
   | 'late'
+  /** Due, and it waits for a slot of its job or of a limit. */
+  | 'queued'
   /** Its last attempt failed, or was lost, and the next one is to come. */
   | 'waiting'
   /** A worker has it, and its time has not come. */
@@ -31,18 +33,27 @@ export function firingState(firing: FiringEntry, liveNodes: ReadonlySet<string>,
     return nowMs < startMs ? 'claimed' : 'running';
   }
   if (firing.value.expanded !== null) return nowMs < startMs ? 'planned' : 'expanded';
+  if (firing.value.waiting) return 'queued';
   if (nowMs > startMs + LATE_AFTER_MS) return 'late';
   return attempt > 0 ? 'waiting' : 'planned';
 }
 
-/** Such as `running on w1, attempt 2`. */
-export function describeFiring(firing: FiringEntry, state: FiringState, nowMs: number): string {
+/** Such as `running on w1, attempt 2`. `why` is what keeps it from its turn, where that is known. */
+export function describeFiring(
+  firing: FiringEntry,
+  state: FiringState,
+  nowMs: number,
+  why: string | null = null,
+): string {
   const { node, attempt } = firing.value;
   const worker = node === null ? '' : workerNameOf(node);
   switch (state) {
     case 'planned':
       return `planned, due ${relativeText(firing.id.dueMs, nowMs)}`;
+    case 'queued':
+      return `waiting (${why ?? 'its turn comes'}), due ${relativeText(startTime(firing), nowMs)}`;
     case 'late':
+      if (why !== null) return `waiting (${why}), due ${relativeText(startTime(firing), nowMs)}`;
       return `due ${relativeText(startTime(firing), nowMs)}, and not claimed yet`;
     case 'waiting':
       return `attempt ${attempt + 1} is due ${relativeText(startTime(firing), nowMs)}`;

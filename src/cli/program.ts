@@ -8,6 +8,7 @@ import { devCommand } from './commands/dev.js';
 import { exportCommand } from './commands/export.js';
 import { importCommand } from './commands/import.js';
 import { jobsCommand } from './commands/jobs.js';
+import { limitsCommand } from './commands/limits.js';
 import { nextCommand } from './commands/next.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
@@ -59,6 +60,7 @@ export function createProgram(environment: CliEnvironment): Command {
     .addCommand(validateCommand())
     .addCommand(applyCommand())
     .addCommand(jobsCommand())
+    .addCommand(limitsCommand())
     .addCommand(nextCommand())
     .addCommand(exportCommand())
     .addCommand(importCommand())

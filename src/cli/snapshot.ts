@@ -11,7 +11,10 @@ import type { FiringEntry, WorkerEntry } from '../view/cluster-view.js';
 import { cursorRecordSchema, type CursorRecord } from '../view/cursor-record.js';
 import { decodeFiring } from '../view/firing-record.js';
 import { JobEntry } from '../view/job-entry.js';
+import { decodeLimit, type LimitEntry } from '../view/limit-record.js';
 import { decodeRunCount, type RunCount } from '../view/run-count.js';
+import { slotReason } from '../view/slot-reason.js';
+import type { SlotView } from '../view/turn-order.js';
 import type { Cluster } from './environment.js';
 
 export interface Snapshot {
@@ -21,6 +24,7 @@ export interface Snapshot {
   /** By job, then by due time. */
   readonly firings: readonly FiringEntry[];
   readonly workers: readonly WorkerEntry[];
+  readonly limits: ReadonlyMap<string, LimitEntry>;
   readonly leader: LeaderRecord | null;
   readonly cursor: CursorRecord | null;
 }
@@ -52,6 +56,7 @@ function decode(keys: Keys, revision: number, kvs: readonly KeyValue[]): Snapsho
   const counts = new Map<string, RunCount>();
   const firings: FiringEntry[] = [];
   const workers: WorkerEntry[] = [];
+  const limits = new Map<string, LimitEntry>();
   let leader: LeaderRecord | null = null;
   let cursor: CursorRecord | null = null;
   for (const kv of kvs) {
@@ -66,10 +71,36 @@ function decode(keys: Keys, revision: number, kvs: readonly KeyValue[]): Snapsho
       if (entry) firings.push(entry);
     } else if (key.startsWith(keys.workers)) {
       workers.push(...workerEntries(keys, [kv]));
+    } else if (key.startsWith(keys.limits)) {
+      limits.set(key.slice(keys.limits.length), decodeLimit(kv));
     } else if (key === keys.leader) leader = kv.leaseId === null ? null : valueOf(leaderRecordSchema, kv);
     else if (key === keys.cursor) cursor = valueOf(cursorRecordSchema, kv);
   }
-  return { revision, jobs, firings, workers, leader, cursor };
+  return { revision, jobs, firings, workers, limits, leader, cursor };
+}
+
+/** The same, indexed for judging whose turn it is. */
+export function slotView({ firings, workers, limits }: Snapshot): SlotView {
+  const firingsByJob = new Map<string, Map<string, FiringEntry>>();
+  const holdersByLimit = new Map<string, Map<string, FiringEntry>>();
+  const add = (groups: Map<string, Map<string, FiringEntry>>, group: string, firing: FiringEntry): void => {
+    const members = groups.get(group) ?? new Map<string, FiringEntry>();
+    groups.set(group, members.set(firing.runId, firing));
+  };
+  for (const firing of firings) {
+    add(firingsByJob, firing.id.job, firing);
+    for (const name of Object.keys(firing.value.limitSlots ?? {})) add(holdersByLimit, name, firing);
+  }
+  return {
+    workers: new Map(workers.map((worker) => [worker.nodeId, worker])),
+    ...{ firingsByJob, holdersByLimit, limits },
+  };
+}
+
+/** Why a firing that is due waits for its turn; null when nothing of the kind stands in its way. */
+export function reasonToWait(snapshot: Snapshot, firing: FiringEntry): string | null {
+  const job = snapshot.jobs.get(firing.id.job)?.job;
+  return job ? slotReason(slotView(snapshot), firing, job) : null;
 }
 
 /** Those that live: a worker's key has a lease. */

@@ -59,6 +59,7 @@ function print(
         'in flight': firings.inFlight,
         late: firings.late,
         'waiting for a retry': firings.waiting,
+        ...(firings.queued === 0 ? {} : { 'waiting for their turn': firings.queued }),
       }),
     ],
   ];
@@ -84,6 +85,12 @@ function print(
     const rest = summary.unplaceable.length - rows.length;
     if (rest > 0) rows.push([`and ${rest} more`, '']);
     out.line(`\n${colors.bold('No worker can run')}\n${renderTable(context, ['JOB', 'WHY'], rows)}`);
+  }
+  if (summary.queued.length > 0) {
+    const rows = summary.queued.map(({ run, reason }) => [run, reason]);
+    const rest = firings.queued - rows.length;
+    if (rest > 0) rows.push([`and ${rest} more`, '']);
+    out.line(`\n${colors.bold('Waiting for their turn')}\n${renderTable(context, ['RUN', ''], rows)}`);
   }
   if (failures.length > 0) {
     const rows = failures.map(({ runId, id, record }) => [

@@ -1,11 +1,16 @@
 /** The state of a cluster in numbers, and whether it can work. */
 import type { LeaderRecord } from '../../election/leader-record.js';
 import { fitsAnybody, whyNobody } from '../../view/eligibility.js';
-import { firingState } from '../firing-state.js';
+import { comesFirst } from '../../view/turn-order.js';
+import { describeFiring, firingState } from '../firing-state.js';
+import { limitUsage } from '../limits/limit-usage.js';
 import { loadOf } from './show-workers.js';
 import { plural } from '../plural.js';
 import { jobState, stateText } from '../jobs/job-state.js';
-import type { Snapshot } from '../snapshot.js';
+import { reasonToWait, type Snapshot } from '../snapshot.js';
+
+/** So many are named. */
+const QUEUED_COUNT = 10;
 
 export interface Summary {
   /** Somebody leads, and there is an active worker. */
@@ -31,7 +36,9 @@ export interface Summary {
     readonly broken: number;
     readonly done: number;
   };
-  readonly firings: Readonly<Record<'planned' | 'inFlight' | 'late' | 'waiting', number>>;
+  readonly firings: Readonly<Record<'planned' | 'inFlight' | 'late' | 'waiting' | 'queued', number>>;
+  /** The oldest of those that are due and wait for their turn, with the reason. */
+  readonly queued: readonly { readonly run: string; readonly reason: string }[];
   readonly plannedThroughMs: number | null;
 }
 
@@ -53,7 +60,7 @@ export function summarize(snapshot: Snapshot, nowMs: number): Summary {
     unplaceable.length === 0 ? [] : [`no worker can run ${plural(unplaceable.length, 'job')}: see above`];
   return {
     healthy: problems.length === 0,
-    problems: [...problems, ...clocks, ...nowhere],
+    problems: [...problems, ...clocks, ...nowhere, ...limitProblems(snapshot, nowMs)],
     unplaceable,
     leader,
     workers: {
@@ -68,6 +75,7 @@ export function summarize(snapshot: Snapshot, nowMs: number): Summary {
       .map((entry) => ({ name: entry.name, state: stateText(entry, nowMs) })),
     jobs: countJobs(snapshot, nowMs),
     firings: countFirings(snapshot, live, nowMs),
+    queued: oldestQueued(snapshot, live, nowMs),
     plannedThroughMs: snapshot.cursor?.plannedThrough.due ?? null,
   };
 }
@@ -88,13 +96,37 @@ function countJobs({ jobs }: Snapshot, nowMs: number): Summary['jobs'] {
   return counts;
 }
 
+function oldestQueued(snapshot: Snapshot, live: ReadonlySet<string>, nowMs: number): Summary['queued'] {
+  return snapshot.firings
+    .filter((firing) => firingState(firing, live, nowMs) === 'queued')
+    .sort((a, b) => (comesFirst(a, b) ? -1 : 1))
+    .slice(0, QUEUED_COUNT)
+    .map((firing) => {
+      const state = describeFiring(firing, 'queued', nowMs, reasonToWait(snapshot, firing));
+      return { run: firing.runId, reason: state };
+    });
+}
+
+/** Limits that something waits for and that will never let it run, as they are. */
+function limitProblems(snapshot: Snapshot, nowMs: number): string[] {
+  return limitUsage(snapshot, nowMs)
+    .filter(({ size, waiting }) => size === null && waiting > 0)
+    .map(
+      ({ name }) =>
+        `the limit ${name} has no size: nothing runs under it ("etcron limits set ${name} <size>")`,
+    );
+}
+
 /** One that lost its worker counts as late: somebody has to start it again. */
 function countFirings({ firings }: Snapshot, live: ReadonlySet<string>, nowMs: number): Summary['firings'] {
-  const counts = { planned: 0, inFlight: 0, late: 0, waiting: 0 };
+  const counts = { planned: 0, inFlight: 0, late: 0, waiting: 0, queued: 0 };
   for (const firing of firings) {
     switch (firingState(firing, live, nowMs)) {
       case 'planned':
         counts.planned += 1;
+        break;
+      case 'queued':
+        counts.queued += 1;
         break;
       case 'expanded':
         break;

@@ -22,7 +22,7 @@ import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
 import { describeFiring, firingState, type FiringState } from '../firing-state.js';
 import { runRows, RUN_HEAD, runToJson } from '../runs/run-rows.js';
-import { firingEntry, workerEntries } from '../snapshot.js';
+import { firingEntry, reasonToWait, takeSnapshot, workerEntries } from '../snapshot.js';
 import { renderFields, renderTable } from '../table.js';
 import { isoOrNull, relativeText, timeText } from '../time-text.js';
 import { findJob } from './find-job.js';
@@ -41,6 +41,8 @@ interface JobDetails {
   readonly unplaceable: string | null;
   readonly next: readonly PreviewEntry[];
   readonly firings: readonly (FiringEntry & { readonly state: FiringState })[];
+  /** What keeps those that are due from their turn, by run id. */
+  readonly whyWaiting: ReadonlyMap<string, string>;
   readonly runs: readonly RunEntry[];
   readonly nowMs: number;
 }
@@ -68,6 +70,10 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
   const nowMs = context.clock.now();
   const parsed = parseJobValue(name, entry.kv.value);
   const { job } = entry;
+  const underWay = [...firings.kvs.values()].flatMap((kv: KeyValue) => {
+    const firing = firingEntry(keys, kv);
+    return firing ? [{ ...firing, state: firingState(firing, live, nowMs) }] : [];
+  });
   return {
     entry,
     set: ownerOf(entry.kv, marks.kvs[0] && decodeMark(marks.kvs[0])),
@@ -82,13 +88,26 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
         : null,
     next:
       job === null || entry.isDone || isPausedForGood(job) ? [] : preview(scheduleOf(job), nowMs, NEXT_COUNT),
-    firings: [...firings.kvs.values()].flatMap((kv: KeyValue) => {
-      const firing = firingEntry(keys, kv);
-      return firing ? [{ ...firing, state: firingState(firing, live, nowMs) }] : [];
-    }),
+    firings: underWay,
+    whyWaiting: await whyTheyWait(cluster, underWay),
     runs: runs.entries,
     nowMs,
   };
+}
+
+async function whyTheyWait(
+  cluster: Cluster,
+  firings: JobDetails['firings'],
+): Promise<ReadonlyMap<string, string>> {
+  const late = firings.filter(({ state }) => state === 'queued' || state === 'late');
+  if (late.length === 0) return new Map();
+  const snapshot = await takeSnapshot(cluster);
+  return new Map(
+    late.flatMap((firing) => {
+      const why = reasonToWait(snapshot, firing);
+      return why === null ? [] : [[firing.runId, why]];
+    }),
+  );
 }
 
 function print(context: CliContext, { keys }: Cluster, details: JobDetails): void {
@@ -127,9 +146,13 @@ function print(context: CliContext, { keys }: Cluster, details: JobDetails): voi
     const head = ['LOCAL', 'UTC', '', ...(isSeveral ? ['SCHEDULE'] : []), ''];
     section('Next', renderTable(context, head, rows));
   }
+  const { whyWaiting } = details;
   const underWay = firings.filter((firing) => firing.state !== 'planned');
   if (underWay.length > 0) {
-    const rows = underWay.map((firing) => [firing.runId, describeFiring(firing, firing.state, nowMs)]);
+    const rows = underWay.map((firing) => [
+      firing.runId,
+      describeFiring(firing, firing.state, nowMs, whyWaiting.get(firing.runId)),
+    ]);
     section('Under way', renderTable(context, ['RUN', ''], rows));
   }
   if (runs.length > 0) section('Last runs', renderTable(context, RUN_HEAD, runRows(context, runs)));

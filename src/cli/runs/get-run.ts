@@ -11,7 +11,7 @@ import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
 import { describeFiring, firingState, type FiringState } from '../firing-state.js';
 import { outcomeReason, styledOutcome } from '../outcome-text.js';
-import { firingEntry } from '../snapshot.js';
+import { firingEntry, reasonToWait, takeSnapshot } from '../snapshot.js';
 import { renderFields } from '../table.js';
 import { isoOrNull, relativeText, shortDuration, timeText } from '../time-text.js';
 import { runIdOf } from './list-runs.js';
@@ -24,6 +24,8 @@ type Field = Parameters<typeof renderFields>[1][number];
 interface InFlight {
   readonly firing: FiringEntry;
   readonly state: FiringState;
+  /** What keeps it from its turn. */
+  readonly why: string | null;
   readonly lock: (LockRecord & { readonly fencingToken: string }) | null;
 }
 
@@ -72,9 +74,11 @@ async function readInFlight(
   const live = new Set(
     workers.kvs.filter(({ leaseId }) => leaseId !== null).map(({ key }) => key.slice(keys.workers.length)),
   );
+  const state = firingState(firing, live, context.clock.now());
+  const isStuck = state === 'queued' || state === 'late';
   return {
-    firing,
-    state: firingState(firing, live, context.clock.now()),
+    ...{ firing, state },
+    why: isStuck ? reasonToWait(await takeSnapshot({ store, keys }), firing) : null,
     lock: lockKv ? lockOf(lockKv) : null,
   };
 }
@@ -84,7 +88,7 @@ function lockOf(kv: KeyValue): InFlight['lock'] {
   return decoded.ok ? { ...decoded.value, fencingToken: String(kv.createRevision) } : null;
 }
 
-function printInFlight(context: CliContext, { firing, state, lock }: InFlight): void {
+function printInFlight(context: CliContext, { firing, state, why, lock }: InFlight): void {
   const nowMs = context.clock.now();
   const { id, runId, value } = firing;
   if (context.json) {
@@ -93,10 +97,10 @@ function printInFlight(context: CliContext, { firing, state, lock }: InFlight): 
     const due = isoOrNull(id.dueMs);
     return context.out.json({
       ...{ run: runId, job: id.job, due, state, attempt, crashes, node, notBefore: isoOrNull(notBefore) },
-      ...{ manual: origin === 'manual', misfire, requestedBy, lock: claim },
+      ...{ manual: origin === 'manual', misfire, requestedBy, why, lock: claim },
     });
   }
-  const fields: Field[] = [...identity(id), ['state', describeFiring(firing, state, nowMs)]];
+  const fields: Field[] = [...identity(id), ['state', describeFiring(firing, state, nowMs, why)]];
   if (value.attempt > 0) fields.push(['attempts', `${value.attempt}${crashesText(value.crashes)}`]);
   if (value.node !== null) fields.push(['node', value.node]);
   if (lock) fields.push(['claimed', `${timeText(lock.claimedAt)}, fencing token ${lock.fencingToken}`]);
