@@ -107,6 +107,12 @@ describe('examples/web-server', () => {
       mkdirSync(dirname(join(modules, name)), { recursive: true });
       symlinkSync(target, join(modules, name), 'dir');
     };
+    // What the documentation shows is compiled with it.
+    for (const page of ['docs/library.md', 'README.md']) {
+      const text = readFileSync(join(root, page), 'utf8');
+      for (const [index, [, block]] of [...text.matchAll(/^```ts\n(.*?)^```$/gms)].entries())
+        writeFileSync(join(app, 'src', `${page.replaceAll(/\W/g, '-')}-${index + 1}.ts`), block!);
+    }
     link(root, 'etcron');
     link(join(root, 'node_modules', 'zod'), 'zod');
     link(join(root, 'node_modules', '@types'), '@types');
@@ -118,6 +124,8 @@ describe('examples/web-server', () => {
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const compiled = await execa(process.execPath, [tsc, '-p', app], { reject: false });
     expect(compiled.stdout).toBe('');
+    const shown = await execa(process.execPath, ['--test', join(app, 'dist', 'docs-library-md-3.js')]);
+    expect(shown.stdout).toMatch(/pass 1\b/);
 
     cluster = new Cluster({ endpoints: [etcd.endpoint] });
     const server = execa(process.execPath, [join(app, 'dist', 'server.js')], {
@@ -146,9 +154,9 @@ describe('examples/web-server', () => {
       await waitUntil(() => said.includes(`${run} succeeded`), { what: 'the report' });
       const made = (await (await fetch(`${url}/reports`)).json()) as { region: string }[];
       expect(made.map(({ region }) => region)).toEqual(['north', 'south']);
-      const shown = await etcron('runs', 'get', run);
-      expect(shown).toContain('{"made":2}');
-      expect(shown).toContain('made a report {"region":"north"}');
+      const record = await etcron('runs', 'get', run);
+      expect(record).toContain('{"made":2}');
+      expect(record).toContain('made a report {"region":"north"}');
       server.kill('SIGTERM');
       const { exitCode } = await server;
       expect([exitCode, said]).toEqual([0, expect.stringContaining('stopped')]);
