@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Keys } from '../../src/etcd/keys.js';
 import { Mirror } from '../../src/etcd/mirror.js';
 import { encodeRecord } from '../../src/etcd/record.js';
+import { backfillSuffix } from '../../src/history/backfill-id.js';
 import { emptyRecord, encodeRun } from '../../src/history/run-record.js';
 import { DEFAULT_HOUSEKEEPING, Housekeeping } from '../../src/plan/housekeeping.js';
 import type { Write } from '../../src/plan/leader-writer.js';
@@ -80,6 +81,18 @@ describe('housekeeping', () => {
     await bites(6);
     expect(left('few')).toEqual([9, 5, 1]);
     expect(left('old')).toEqual([50, 5]);
+  });
+
+  it('keeps what a backfill made of old due times for as long as if they were new', async () => {
+    const { etcd, put, putCursor, bites } = await setUp();
+    await putCursor(NOW_MS);
+    await put(keys.job('few'), history(100));
+    const dueMs = NOW_MS - 900 * MINUTE;
+    const made = [61, 30].map((minute) => backfillSuffix(NOW_MS - minute * MINUTE, '1a2b'));
+    for (const suffix of [...made, 'manual-1'])
+      await put(keys.run({ job: 'few', dueMs, suffix }), encodeRun(emptyRecord('succeeded', null, NOW_MS)));
+    await bites(4);
+    expect(etcd.range(keys.runsOf('few')).kvs.map(({ key }) => key.split('+')[1])).toEqual([made[1]]);
   });
 
   it('reads so many pages in a bite that a round takes a minute, however many records there are', async () => {
