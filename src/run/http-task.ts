@@ -10,6 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { messageOf } from '../errors.js';
 import type { HttpTask } from '../jobs/index.js';
 import { explainHttpFailure } from './http-failure.js';
 import { prepareStartFailure, startInProcess, type Work, type WorkEnding } from './in-process-task.js';
@@ -50,7 +51,7 @@ export function prepareHttp(task: HttpTask, request: RunRequest, context: RunCon
     start() {
       const secrets = readSecrets(request.secrets);
       if (!secrets.ok) return prepareStartFailure(context, secrets.failure).start();
-      const message = makeMessage(task, request, secrets.values);
+      const message = tryMessage(task, request, secrets.values);
       if ('problem' in message) return prepareStartFailure(context, { message: message.problem }).start();
       const mask = new Mask([...Object.values(secrets.values), message.login ?? '']);
       const work = (work: Work): Promise<WorkEnding> => perform(message, task.expectStatus, work);
@@ -59,11 +60,22 @@ export function prepareHttp(task: HttpTask, request: RunRequest, context: RunCon
   };
 }
 
+type MessageOrProblem = Message | { readonly problem: string };
+
+/** A defect in how one job is read is the matter of that job, not of the worker. */
+function tryMessage(...args: Parameters<typeof makeMessage>): MessageOrProblem {
+  try {
+    return makeMessage(...args);
+  } catch (error) {
+    return { problem: `it cannot be prepared: ${messageOf(error)}` };
+  }
+}
+
 function makeMessage(
   task: HttpTask,
   request: RunRequest,
   secrets: Readonly<Record<string, string>>,
-): Message | { readonly problem: string } {
+): MessageOrProblem {
   const templates = new TemplateRenderer(request, secrets);
   const text = templates.render(task.url, inUrl);
   if (!URL.canParse(text)) return { problem: 'its URL is none once the templates are filled in' };

@@ -151,6 +151,12 @@ describe('a request', () => {
   });
 });
 
+it('fails as a run, not as a worker, when a definition is none', async () => {
+  for (const url of ['http://x/{{ nonsense }}', 'http://']) {
+    expect((await start({ url }).result).ending.kind).toBe('start-failed');
+  }
+});
+
 describe('an answer', () => {
   it('is judged by its status', async () => {
     const { url } = await serve(({ url: path }, response) =>
