@@ -94,6 +94,25 @@ describe('startDeadline', () => {
     expect([...reasons('job')].join('\n')).toMatch(/within 30s \(startDeadline\): job\/\S+ still went on/);
   });
 
+  it('holds for what waits in a queue, or for a limit', async () => {
+    cluster = new MemoryCluster();
+    await cluster.addNodes('a', 'b');
+    await cluster.putKey(cluster.keys.limit('db'), '{"size":1}');
+    await cluster.putJob('long', { schedule: '0 * * * * *', command: 'run 40000', limits: ['db'] });
+    const schedule = '*/10 * * * * *';
+    await cluster.putJob('limited', { schedule, limits: ['db'], startDeadline: '5s' });
+    await cluster.putJob('queue', { schedule, command: 'run 25000', overlap: 'queue', startDeadline: '18s' });
+    const fromMs = cluster.clock.now();
+    await cluster.clock.advance(180_000);
+    for (const job of ['limited', 'queue']) {
+      expect(cluster.accounting(job, schedule, fromMs + 1_000, cluster.clock.now() - 30_000)).toEqual([]);
+      expect(latest(job)).toBeLessThanOrEqual(job === 'queue' ? 18_000 : 5_000);
+    }
+    expect(reasons('limited')).toContain('not started within 5s (startDeadline): the limit db of 1 was full');
+    expect([...reasons('queue')].join()).toMatch(/within 18s \(startDeadline\): queue\/\S+ still went on/);
+    expect(latest('queue')).toBeGreaterThan(10_000);
+  });
+
   it('says that no worker fits', async () => {
     await cluster.addNodes('a');
     const job = { schedule: '*/10 * * * * *', target: { with: { disk: 'ssd' } }, startDeadline: '2s' };
