@@ -74,7 +74,7 @@ export interface TestRun {
 }
 
 /** Nobody waits for the end of a lease here: whoever is killed gives it back. */
-const LEASE_CHECK_MS = 3_600_000;
+const LEASE_CHECK_MS = 24 * 3_600_000;
 /** Revisions: what was long ago makes reading slower. */
 const COMPACT_EVERY = 1_000;
 const DEFAULT_START = '2026-01-01T00:00:00Z';
@@ -128,6 +128,7 @@ export class TestCluster {
   /** Lets time pass, by ms or a duration such as `1d`: everything that is due meanwhile happens, in its order. */
   async advance(duration: number | string): Promise<void> {
     await this.#clock.advance(lengthOf(duration));
+    await this.#planNow();
   }
 
   /** Lets time pass up to a moment. */
@@ -139,6 +140,7 @@ export class TestCluster {
         `${new Date(ms).toISOString()} is past: it is ${this.now.toISOString()}`,
       );
     await this.#clock.advanceTo(ms);
+    await this.#planNow();
   }
 
   /** The runs that have ended, of one job or of all, by due time. */
@@ -229,7 +231,10 @@ export class TestCluster {
     for (const name of this.workers) await this.kill(name);
   }
 
-  /** Firings are planned ahead; a change counts from the last time at which the leader planned: let that be now. */
+  /**
+   * Leaders plan seldom here, and judge then what nobody started. A change counts from the last time at which the leader
+   * planned. Let that be now.
+   */
   async #planNow(): Promise<void> {
     for (const { node } of this.#workers.values()) node.planNow();
     await this.#clock.settle();

@@ -19,13 +19,13 @@ import { freezableClock, Freezer } from './simulation/freezer.js';
  * seldom: a month has more than a million of such seconds.
  */
 const SELDOM: Partial<NodeOptions> = {
-  leaseTtlMs: 6 * 3_600_000,
-  clockIntervalMs: 6 * 3_600_000,
-  compareIntervalMs: 24 * 3_600_000,
-  horizonMs: 1_800_000,
-  strideMs: 600_000,
+  leaseTtlMs: 24 * 3_600_000,
+  clockIntervalMs: 24 * 3_600_000,
+  compareIntervalMs: 7 * 24 * 3_600_000,
+  horizonMs: 2_700_000,
+  strideMs: 1_800_000,
 };
-const HOUSEKEEPING_MS = 3_600_000;
+const HOUSEKEEPING_MS = 6 * 3_600_000;
 
 export interface WorkerSetup {
   readonly name: string;
