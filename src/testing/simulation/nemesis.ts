@@ -29,6 +29,7 @@ type Strike = readonly [weight: number, strike: () => void];
 export class Nemesis {
   readonly #world: World;
   readonly #random: Random;
+  readonly #sizes: Random;
   readonly #strikes: readonly Strike[];
   readonly #totalWeight: number;
   readonly #definitions: Map<string, Definition>;
@@ -38,6 +39,7 @@ export class Nemesis {
   constructor(world: World) {
     this.#world = world;
     this.#random = world.random.fork('nemesis');
+    this.#sizes = world.random.fork('sizes of limits');
     this.#definitions = new Map(world.scenario.restless);
     this.#strikes = [
       [5, () => this.#network()],
@@ -62,8 +64,9 @@ export class Nemesis {
     this.#totalWeight = this.#strikes.reduce((sum, [weight]) => sum + weight, 0);
   }
 
-  /** One fault, drawn by weight. */
+  /** One fault, drawn by weight; now and then also another size for a limit. */
   strike(): void {
+    if (this.#sizes.chance(0.1)) this.#resize();
     let draw = this.#random.int(this.#totalWeight);
     for (const [weight, strike] of this.#strikes) {
       draw -= weight;
@@ -82,6 +85,7 @@ export class Nemesis {
       worker.thaw();
       if (worker.isWrong) this.#setRight(worker);
     }
+    for (const [name, size] of world.scenario.limits) world.setLimit(name, size);
     for (const name of this.#definitions.keys()) world.putJob(name, this.#redraw(name));
     if (world.workers.length < 2) world.addWorker();
   }
@@ -229,6 +233,13 @@ export class Nemesis {
     const definition = { ...before, schedule, command };
     this.#definitions.set(name, definition);
     return definition;
+  }
+
+  #resize(): void {
+    const name = this.#sizes.pick([...this.#world.scenario.limits.keys()]);
+    const size = this.#sizes.pick([null, 0, 1, 2, 3]);
+    this.#world.note(`the limit ${name} is now ${size ?? 'without a size'}`);
+    this.#world.setLimit(name, size);
   }
 
   #askToKill(): void {

@@ -13,6 +13,8 @@ export interface Scenario {
   readonly steady: ReadonlyMap<string, Definition>;
   /** Jobs that are edited, paused, deleted and broken; the first definition of each. */
   readonly restless: ReadonlyMap<string, Definition>;
+  /** The sizes of the limits that jobs share. */
+  readonly limits: ReadonlyMap<string, number>;
   readonly node: Partial<NodeOptions>;
   /** For how long there are faults, and how long it takes from one to the next at most, ms. */
   readonly faultsMs: number;
@@ -49,6 +51,7 @@ export function drawScenario(random: Random): Scenario {
     hasWrongClocks: workers >= 3 && random.chance(0.6),
     steady: named('steady', jobs - restless, random),
     restless: named('restless', restless, random),
+    limits: drawLimits(random.fork('limits')),
     node: {
       leaseTtlMs: random.pick([3_000, 5_000, 10_000]),
       capacity: random.pick([64, 64, 64, 4]),
@@ -60,10 +63,15 @@ export function drawScenario(random: Random): Scenario {
 
 function named(prefix: string, count: number, random: Random): Map<string, Definition> {
   const placements = random.fork(`placement of ${prefix}`);
+  const sharing = random.fork(`sharing of ${prefix}`);
+  const bounds = random.fork(`bounds of ${prefix}`);
   return new Map(
     Array.from({ length: count }, (_, index) => [
       `${prefix}-${index + 1}`,
-      { ...drawDefinition(random), ...drawPlacement(placements) },
+      withBounds(
+        { ...drawDefinition(random), ...drawPlacement(placements), ...drawSharing(sharing) },
+        bounds,
+      ),
     ]),
   );
 }
@@ -73,6 +81,34 @@ function drawPlacement(random: Random): Partial<Definition> {
   return {
     ...(random.chance(0.12) ? { everywhere: true } : {}),
     ...(random.chance(0.15) ? { weight: 2 } : {}),
+  };
+}
+
+const LIMITS = ['db', 'gpu'] as const;
+
+function drawLimits(random: Random): Map<string, number> {
+  return new Map(LIMITS.map((name) => [name, 1 + random.int(3)]));
+}
+
+/** How it shares room with other runs; about half of the jobs as before there was a choice. */
+function drawSharing(random: Random): Partial<Definition> {
+  const overlap = random.pick([null, null, 'queue', { policy: 'queue', limit: 2 }, 'replace', 'skip']);
+  const maxConcurrent = random.pick([1, 1, 2, 3]);
+  const limits = LIMITS.filter(() => random.chance(0.2));
+  return {
+    ...(overlap === null ? {} : { overlap, maxConcurrent }),
+    ...(limits.length === 0 ? {} : { limits }),
+  };
+}
+
+/** How often it runs, and how late it may start; most jobs are free. */
+function withBounds(definition: Definition, random: Random): Definition {
+  const maxRuns = random.chance(0.4) ? random.pick([3, 20]) + random.int(40) : null;
+  const startDeadline = random.chance(0.2) ? random.pick(['1s', '3s', '8s', '15s']) : null;
+  return {
+    ...definition,
+    ...(maxRuns === null || definition.everywhere === true ? {} : { maxRuns }),
+    ...(startDeadline === null ? {} : { startDeadline }),
   };
 }
 

@@ -7,8 +7,10 @@
  */
 import { prefixRange } from '../../etcd/store.js';
 import { checkAccounting, plannedThroughMs, waitingFor } from './checks/accounting.js';
+import { checkBounds } from './checks/bounds.js';
 import { CheckedHistory } from './checks/history.js';
 import { checkProcesses } from './checks/processes.js';
+import { checkSharing } from './checks/sharing.js';
 import type { Violation } from './checks/violation.js';
 import { Nemesis } from './nemesis.js';
 import { timelineOf } from './timeline.js';
@@ -64,6 +66,7 @@ export async function simulate(seed: number, mutation: Mutation = {}): Promise<S
 
 async function run(world: World, nemesis: Nemesis): Promise<void> {
   const { clock, random, scenario } = world;
+  for (const [name, size] of scenario.limits) world.setLimit(name, size);
   for (const [name, definition] of [...scenario.steady, ...scenario.restless]) world.putJob(name, definition);
   for (let index = 0; index < scenario.workers; index += 1) world.addWorker();
   await clock.advance(WARM_UP_MS);
@@ -89,6 +92,8 @@ function check(world: World, nemesis: Nemesis): Violation[] {
   return [
     ...history.violations,
     ...checkProcesses(world, history),
+    ...checkBounds(world, history),
+    ...checkSharing(world),
     ...checkAccounting(world, history, nemesis.last),
   ];
 }

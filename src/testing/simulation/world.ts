@@ -177,6 +177,14 @@ export class World {
     this.#write({ type: 'delete', key: this.keys.job(name) });
   }
 
+  /** Null takes it away. */
+  setLimit(name: string, size: number | null): void {
+    const key = this.keys.limit(name);
+    this.#write(
+      size === null ? { type: 'delete', key } : { type: 'put', key, value: JSON.stringify({ size }) },
+    );
+  }
+
   /** Asks for a run now. */
   runByHand(job: string): void {
     const suffix = `manual-${this.manual.length + 1}`;

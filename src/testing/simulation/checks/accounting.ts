@@ -6,6 +6,7 @@ import type { Definition } from '../scenario.js';
 import { MAX_SKEW_MS } from '../worker.js';
 import type { World } from '../world.js';
 import type { CheckedHistory } from './history.js';
+import { sharingOf } from './sharing.js';
 import type { Violation } from './violation.js';
 
 /** A change reaches a leader whose clock is off by so much at most, and so is that of whoever wrote it. */
@@ -18,6 +19,8 @@ const LATEST_MS = 25_000;
  */
 const STUCK_AFTER_MS = 30_000;
 const BUSY_WITHIN_MS = 5_000;
+/** What is not overdue yet is planned after what is. */
+const STILL_TO_PLAN_MS = 12_000;
 /** What is for one worker alone waits for it to come back. */
 const COME_BACK_MS = 90_000;
 
@@ -58,6 +61,12 @@ export function plannedThroughMs({ etcd, keys }: World): number {
   return Date.parse(plannedThrough.due) - (plannedThrough.job === null ? 0 : 1);
 }
 
+/** Its job had all its runs by then, or shortly after: what was still to run is withdrawn, or never planned. */
+function wasDone(history: CheckedHistory, job: string, runId: string, dueMs: number): boolean {
+  const sinceMs = history.doneSinceMs.get(job) ?? Infinity;
+  return history.withdrawnAsDone.has(runId) || dueMs > sinceMs - STILL_TO_PLAN_MS;
+}
+
 interface StoredCursor {
   readonly plannedThrough: { readonly due: string; readonly job: string | null };
   readonly jobsRevision: number;
@@ -81,7 +90,7 @@ function accountOf(
     const own = (record && record.missed === null) || history.firing(runId) !== undefined;
     const inRange = ranges.filter((one) => one.fromMs <= dueMs && dueMs <= one.throughMs).length;
     const accounts = own ? 1 : inRange;
-    if (accounts === 1) continue;
+    if (accounts === 1 || (accounts === 0 && wasDone(history, job, runId, dueMs))) continue;
     violations.push({ subject: runId, text: `accounted for ${accounts} times`, atMs: dueMs });
   }
   return violations;
@@ -94,6 +103,7 @@ export function waitingFor(waitMs: number, world: World): { runId: string; since
   const recent = processes.filter((one) => (one.endedAtMs ?? nowMs) > nowMs - BUSY_WITHIN_MS);
   if (recent.length >= (scenario.node.capacity ?? Infinity)) return [];
   const busy = new Set(recent.map((one) => one.job));
+  const busyLimits = new Set([...busy].flatMap((job) => sharingOf(world, job).limits));
   return etcd.range(prefixRange(keys.firings)).kvs.flatMap(({ key, value }) => {
     const runId = key.slice(keys.firings.length);
     const { job, dueMs } = parseRunId(runId)!;
@@ -101,7 +111,8 @@ export function waitingFor(waitMs: number, world: World): { runId: string; since
     const sinceMs = Math.max(dueMs, notBefore === undefined ? 0 : Date.parse(notBefore));
     const isForAll = only !== undefined || expanded !== undefined;
     const patienceMs = Math.max(waitMs, isForAll ? COME_BACK_MS : 0);
-    return busy.has(job) || sinceMs > nowMs - patienceMs ? [] : [{ runId, sinceMs }];
+    const isKept = busy.has(job) || sharingOf(world, job).limits.some((limit) => busyLimits.has(limit));
+    return isKept || sinceMs > nowMs - patienceMs ? [] : [{ runId, sinceMs }];
   });
 }
 

@@ -42,6 +42,7 @@ interface StoredFiring {
   readonly node?: string;
   readonly notBefore?: string;
   readonly misfire?: boolean;
+  readonly waiting?: boolean;
 }
 
 export interface MissedRange {
@@ -58,10 +59,14 @@ export class CheckedHistory {
   /** How often a firing came back without a crash and without a retry. */
   readonly handBacks = new Map<string, number>();
   firstLeaderAtMs = Infinity;
+  /** Since when jobs have had all their runs (`maxRuns`), and what was withdrawn for that. */
+  readonly doneSinceMs = new Map<string, number>();
+  readonly withdrawnAsDone = new Set<string>();
+  /** The create revision of the job that was counted last. */
+  readonly #countedLife = new Map<string, number>();
   readonly #world: World;
   readonly #firings = new Map<string, StoredFiring>();
   readonly #standing = new Map<string, Claim>();
-  readonly #claimsOfJob = new Map<string, number>();
   readonly #jobs = new Map<string, string>();
   #leader: string | null = null;
   #term = 0;
@@ -108,7 +113,8 @@ export class CheckedHistory {
       } else if (key.startsWith(keys.slots)) this.#slot(key, event);
       else if (key.startsWith(keys.jobs)) {
         this.#jobs.set(key.slice(keys.jobs.length), event.type === 'put' ? event.kv.value.toString() : '');
-      } else if (key === keys.leader) leader = this.#office(event);
+      } else if (key.startsWith(keys.counts)) this.#counted(key.slice(keys.counts.length), event);
+      else if (key === keys.leader) leader = this.#office(event);
       else if (key === keys.cursor && event.type === 'put') this.#planned(event.kv.value.toString());
     }
     for (const event of firings) this.#firing(event, ended, recorded);
@@ -122,11 +128,9 @@ export class CheckedHistory {
     const { client, atMs, revision } = this.#change;
     const before = this.#standing.get(runId);
     const job = jobOf(runId);
-    const group = besideGroup(runId);
     if (event.type === 'delete') {
       if (!before) return;
       this.#standing.delete(runId);
-      this.#claimsOfJob.set(group, this.#claimsOfJob.get(group)! - 1);
       before.endedAtMs = atMs;
       const byHand = this.#revokedByHand.has(revision);
       before.end = byHand ? 'revoked-by-hand' : client === before.client ? 'finished' : 'lease-ended';
@@ -145,12 +149,6 @@ export class CheckedHistory {
     };
     this.#standing.set(runId, claim);
     this.claims.set(runId, [...(this.claims.get(runId) ?? []), claim]);
-    const standing = (this.#claimsOfJob.get(group) ?? 0) + 1;
-    this.#claimsOfJob.set(group, standing);
-    const { steady, restless } = this.#world.scenario;
-    const overlap = (steady.get(job) ?? restless.get(job))?.overlap;
-    if (overlap === 'skip' && standing > 1)
-      this.#wrong(runId, `${standing} claims of ${group} stand at once`);
   }
 
   #slot(key: string, event: WatchEvent): void {
@@ -173,7 +171,8 @@ export class CheckedHistory {
     this.#firings.set(runId, after);
     if (after.node !== undefined) this.#claimed(runId, before, after);
     else if (before?.node !== undefined) this.#handedBack(runId, before, after, ended);
-    else if (after.origin === 'schedule') this.#plannedFiring(runId, before);
+    // `sharing.ts` judges who begins to wait.
+    else if (after.origin === 'schedule' && !(before && after.waiting)) this.#plannedFiring(runId, before);
   }
 
   #claimed(runId: string, before: StoredFiring | undefined, after: StoredFiring): void {
@@ -212,8 +211,20 @@ export class CheckedHistory {
     if (!before) return;
     if (before.attempt > 0 || before.node !== undefined || before.origin !== 'schedule')
       this.#wrong(runId, 'vanished without a record');
+    else if (this.doneSinceMs.has(jobOf(runId))) this.withdrawnAsDone.add(runId);
     else if (this.#world.scenario.steady.has(jobOf(runId)) && !this.#isMissed(runId))
       this.#wrong(runId, 'withdrawn although its job never changed');
+  }
+
+  #counted(job: string, event: WatchEvent): void {
+    if (event.type === 'delete') return void this.doneSinceMs.delete(job);
+    const { steady, restless } = this.#world.scenario;
+    const maxRuns = (steady.get(job) ?? restless.get(job))?.maxRuns as number;
+    const { runs, job: life } = JSON.parse(event.kv.value.toString()) as { runs: number; job: number };
+    // It was deleted and put there anew.
+    if (this.#countedLife.get(job) !== life) this.doneSinceMs.delete(job);
+    this.#countedLife.set(job, life);
+    if (runs >= maxRuns && !this.doneSinceMs.has(job)) this.doneSinceMs.set(job, this.#change.atMs);
   }
 
   /**
@@ -250,7 +261,8 @@ export class CheckedHistory {
     }
     recorded.add(runId);
     if (record.missed === null) return;
-    this.#byLeader(runId, 'recorded as missed');
+    // Whoever holds the claim says of this one due time that it is too late.
+    if (record.fencingToken === null) this.#byLeader(runId, 'recorded as missed');
     const range = { fromMs: Date.parse(record.missed.from), throughMs: Date.parse(record.missed.through) };
     const job = jobOf(runId);
     this.missed.set(job, [...(this.missed.get(job) ?? []), range]);

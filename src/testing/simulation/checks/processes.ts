@@ -6,6 +6,7 @@ import type { Definition } from '../scenario.js';
 import { MAX_SKEW_MS } from '../worker.js';
 import type { World } from '../world.js';
 import { besideGroup, type CheckedHistory, type Claim } from './history.js';
+import { sharingOf } from './sharing.js';
 import type { Violation } from './violation.js';
 
 /** A process, with the claim under which it ran. */
@@ -47,9 +48,10 @@ export function checkProcesses(world: World, history: CheckedHistory): Violation
   for (const [runId, ofRun] of grouped(timely, ({ process }) => process.runId))
     checkCount(world, history, runId, ofRun, violations);
   for (const ofJob of grouped(undisturbed, ({ process }) => besideGroup(process.runId)).values()) {
-    const policies = policiesOf(world, ofJob[0]!.process.job);
-    // A process of an `abandon` job may outlive its claim; then the job's claims alone tell (`history.ts`).
-    if (policies?.overlap === 'skip' && policies.recovery === 'rerun') checkBesideEachOther(ofJob, wrong);
+    const { job } = ofJob[0]!.process;
+    // A process of an `abandon` job may outlive its claim; then the job's claims alone tell (`sharing.ts`).
+    if (policiesOf(world, job)?.recovery === 'rerun')
+      checkBesideEachOther(ofJob, sharingOf(world, job).maxConcurrent, wrong);
   }
   for (const ofWorker of grouped(attempts, ({ process }) => process.worker).values())
     checkCapacity(world, ofWorker, wrong);
@@ -110,13 +112,17 @@ function isMeasuredWell(world: World, before: Attempt, next: Attempt): boolean {
   return knownSkewMs !== null || !world.hadWrongClock(worker, startedAtMs, startedAtMs);
 }
 
-/** The processes of one job. */
-function checkBesideEachOther(attempts: readonly Attempt[], wrong: Wrong): void {
-  let longest: Attempt | null = null;
+/** The processes of one job, in the order in which they started. */
+function checkBesideEachOther(attempts: readonly Attempt[], maxConcurrent: number, wrong: Wrong): void {
+  let running: Attempt[] = [];
   for (const next of attempts) {
-    if (longest && longest.process.runId !== next.process.runId && isBeside(longest, next))
-      wrong(next, `ran beside ${longest.process.runId}, although its job allows no overlap`);
-    if (!longest || endOf(next) > endOf(longest)) longest = next;
+    running = running.filter((earlier) => isBeside(earlier, next));
+    const others = running.filter(({ process }) => process.runId !== next.process.runId);
+    if (others.length >= maxConcurrent) {
+      const names = others.map(({ process }) => process.runId).join(', ');
+      wrong(next, `ran beside ${names}, although its job allows ${maxConcurrent} at once`);
+    }
+    running.push(next);
   }
 }
 
