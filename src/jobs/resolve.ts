@@ -52,7 +52,7 @@ export function resolveJob(name: string, definition: JobDefinition): Job {
     overlap,
     maxConcurrent:
       overlap.policy === 'allow' ? null : (definition.maxConcurrent ?? JOB_DEFAULTS.maxConcurrent),
-    limits: [...(definition.limits ?? [])],
+    limits: [...new Set(definition.limits)],
     misfire: resolveMisfire(definition.misfire),
     recovery: definition.recovery ?? JOB_DEFAULTS.recovery,
     paused,

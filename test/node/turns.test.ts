@@ -309,6 +309,14 @@ describe('limits', () => {
     expect(ran('job').length).toBeGreaterThanOrEqual(100);
   });
 
+  it('count once where a job names one twice', async () => {
+    await setLimit('db', 1);
+    await cluster.putJob('job', { schedule: '10 0 12 * * *', limits: ['db', 'db'] });
+    await until(30);
+    expect(outcome('job', 10)).toMatchObject({ outcome: 'succeeded', latenessMs: 0 });
+    expect(slotKeys()).toEqual([]);
+  });
+
   it('do not keep a slot that somebody put there by hand', async () => {
     await setLimit('db', 1);
     await cluster.putKey(cluster.keys.limitSlot('db', 0), 'nobody');
