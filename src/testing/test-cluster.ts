@@ -5,6 +5,7 @@
 import { parseDuration, DURATION_HELP } from '../duration.js';
 import { EtcronError } from '../errors.js';
 import { Keys, parseRunId } from '../etcd/keys.js';
+import { MAX_TXN_OPERATIONS } from '../etcd/store.js';
 import { put, del } from '../etcd/txn.js';
 import { encodeRecord } from '../etcd/record.js';
 import { decodeRun, type Outcome } from '../history/run-record.js';
@@ -152,13 +153,12 @@ export class TestCluster {
 
   /** Writes jobs as `etcron apply` does: new ones, and changed ones. */
   async apply(...jobs: (DefinedJob | TaskJob)[]): Promise<void> {
+    const puts = jobs
+      .map(toDefinedJob)
+      .map(({ name, definition }) => put(this.#keys.job(name), serializeDefinition(definition)));
     await this.#planNow();
-    this.#etcd.txn({
-      compare: [],
-      success: jobs
-        .map(toDefinedJob)
-        .map(({ name, definition }) => put(this.#keys.job(name), serializeDefinition(definition))),
-    });
+    for (let first = 0; first < puts.length; first += MAX_TXN_OPERATIONS)
+      this.#etcd.txn({ compare: [], success: puts.slice(first, first + MAX_TXN_OPERATIONS) });
     await this.#clock.settle();
   }
 
@@ -197,8 +197,8 @@ export class TestCluster {
       random: this.#random.fork(`${name} ${this.#made}`),
       options: resolveOptions({
         ...{ name, jobs, handlers, log, watchdog: false },
-        // Later ones come to a cluster whose jobs the test may have changed.
-        ...(this.#made > 1 ? { sync: false as const } : {}),
+        // The cluster writes them, when all workers are there.
+        sync: false,
         ...(labels === undefined ? {} : { labels }),
         ...(capacity === undefined ? {} : { capacity }),
       }),
@@ -296,6 +296,7 @@ export async function createTestCluster(options: TestClusterOptions = {}): Promi
       ? Array.from({ length: workers }, (_, index) => `worker-${index + 1}`)
       : workers;
   for (const worker of wanted) await cluster.addWorker(worker);
+  await cluster.apply(...(options.jobs ?? []));
   return cluster;
 }
 

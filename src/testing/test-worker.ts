@@ -22,8 +22,8 @@ const SELDOM: Partial<NodeOptions> = {
   leaseTtlMs: 24 * 3_600_000,
   clockIntervalMs: 24 * 3_600_000,
   compareIntervalMs: 7 * 24 * 3_600_000,
-  horizonMs: 2_700_000,
-  strideMs: 1_800_000,
+  horizonMs: 5_400_000,
+  strideMs: 3_600_000,
 };
 const HOUSEKEEPING_MS = 6 * 3_600_000;
 
