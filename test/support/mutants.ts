@@ -3,7 +3,7 @@
  * so that the code itself stays what it is.
  */
 import { Keys } from '../../src/etcd/keys.js';
-import type { Compare, Operation, Store, Txn, WatchEvent } from '../../src/etcd/store.js';
+import type { Compare, KeyValue, Operation, Store, Txn, WatchEvent } from '../../src/etcd/store.js';
 import type { Mutation } from '../../src/testing/simulation/simulate.js';
 
 const keys = new Keys('/cron');
@@ -94,6 +94,39 @@ function repeatingEvents(store: Store): Store {
   };
 }
 
+/** Nodes read other values below `prefix` than there are. */
+function reading(prefix: string, change: (value: Value) => Value): Mutation {
+  const bent = (kv: KeyValue): KeyValue => {
+    if (!kv.key.startsWith(prefix)) return kv;
+    try {
+      const value = JSON.parse(kv.value.toString()) as Value;
+      return { ...kv, value: Buffer.from(JSON.stringify(change(value))) };
+    } catch {
+      return kv;
+    }
+  };
+  return {
+    store: (store) => ({
+      ...store,
+      range: async (range, options) => {
+        const result = await store.range(range, options);
+        return { ...result, kvs: result.kvs.map(bent) };
+      },
+      watch: (range, fromRevision, listener) =>
+        store.watch(range, fromRevision, {
+          ...listener,
+          onEvents: (events) =>
+            listener.onEvents(
+              events.map((event) => (event.type === 'put' ? { ...event, kv: bent(event.kv) } : event)),
+            ),
+          onLost: (error) => listener.onLost(error),
+        }),
+    }),
+  };
+}
+
+const readingJobs = (change: (job: Value) => Value): Mutation => reading(keys.jobs, change);
+
 const isClaim = ({ success }: Txn): boolean =>
   success.some((operation) => operation.type === 'put' && operation.key.startsWith(keys.locks));
 const isLock = ({ key }: { key: string }): boolean => key.startsWith(keys.locks);
@@ -114,6 +147,28 @@ export const MUTANTS: Readonly<Record<string, Mutation>> = {
     ({ key }, txn) => isClaim(txn) && key.startsWith(keys.jobs),
   ),
   'a claim does not compare the slot': withoutCompare(({ key }) => key.startsWith(keys.slots)),
+  'a claim does not compare the count of runs': withoutCompare(({ key }) => key.startsWith(keys.counts)),
+  'nobody minds a startDeadline': readingJobs(({ startDeadline: _, ...job }) => job),
+  'what is claimed is not counted': withoutOperation(({ key }) => key.startsWith(keys.counts)),
+  'limits are taken for larger than they are': reading(keys.limits, ({ size }) => ({
+    size: Number(size) + 1,
+  })),
+  'slots of limits are not given back': withoutOperation(
+    (operation) => operation.type === 'delete' && operation.key.startsWith(keys.limitSlots),
+  ),
+  'a run is replaced whatever became of it': rewriting((txn) =>
+    txn.success.some(({ type, key }) => type === 'put' && key.startsWith(keys.kills))
+      ? { ...txn, compare: [] }
+      : txn,
+  ),
+  'who waits is not marked': withValues(keys.firings, ({ waiting: _, ...firing }) => firing),
+  'a queue knows no bound': readingJobs(({ overlap, ...job }) => ({
+    ...job,
+    overlap: typeof overlap === 'object' ? { ...overlap, limit: 1_000 } : overlap,
+  })),
+  'more of a job run than may': readingJobs((job) =>
+    typeof job.maxConcurrent === 'number' ? { ...job, maxConcurrent: job.maxConcurrent + 1 } : job,
+  ),
   'an end does not compare the lock': withoutCompare((compare) => isLock(compare) && compare.to !== 0),
   'the lock is per job': rewriting((txn) => ({
     ...txn,

@@ -66,7 +66,7 @@ export class Nemesis {
 
   /** One fault, drawn by weight; now and then also another size for a limit. */
   strike(): void {
-    if (this.#sizes.chance(0.1)) this.#resize();
+    if (this.#sizes.chance(0.25)) this.#resize();
     let draw = this.#random.int(this.#totalWeight);
     for (const [weight, strike] of this.#strikes) {
       draw -= weight;

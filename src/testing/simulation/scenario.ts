@@ -64,12 +64,13 @@ export function drawScenario(random: Random): Scenario {
 function named(prefix: string, count: number, random: Random): Map<string, Definition> {
   const placements = random.fork(`placement of ${prefix}`);
   const sharing = random.fork(`sharing of ${prefix}`);
+  const underLimits = sharing.pick([0.1, 0.2, 0.8]);
   const bounds = random.fork(`bounds of ${prefix}`);
   return new Map(
     Array.from({ length: count }, (_, index) => [
       `${prefix}-${index + 1}`,
       withBounds(
-        { ...drawDefinition(random), ...drawPlacement(placements), ...drawSharing(sharing) },
+        { ...drawDefinition(random), ...drawPlacement(placements), ...drawSharing(sharing, underLimits) },
         bounds,
       ),
     ]),
@@ -91,10 +92,10 @@ function drawLimits(random: Random): Map<string, number> {
 }
 
 /** How it shares room with other runs; about half of the jobs as before there was a choice. */
-function drawSharing(random: Random): Partial<Definition> {
+function drawSharing(random: Random, underLimits: number): Partial<Definition> {
   const overlap = random.pick([null, null, 'queue', { policy: 'queue', limit: 2 }, 'replace', 'skip']);
   const maxConcurrent = random.pick([1, 1, 2, 3]);
-  const limits = LIMITS.filter(() => random.chance(0.2));
+  const limits = LIMITS.filter(() => random.chance(underLimits));
   return {
     ...(overlap === null ? {} : { overlap, maxConcurrent }),
     ...(limits.length === 0 ? {} : { limits }),
