@@ -101,6 +101,7 @@ class Backfill {
   readonly #left = new AbortController();
   readonly #ended: { readonly run: string; readonly due: number; readonly outcome: string }[] = [];
   #underWay = 0;
+  #asking: Promise<unknown> = Promise.resolve();
   /** Of the due time that is asked for next. */
   #next = 0;
   /** Nothing more is asked for: by request, or because it failed. */
@@ -157,7 +158,14 @@ class Backfill {
     }
   }
 
+  /** One after another, so that no run begins before an older one stands there and has the first turn. */
   #ask(dueMs: number): Promise<FiringId> {
+    const asked = this.#asking.then(() => this.#askNow(dueMs));
+    this.#asking = asked.catch(() => undefined);
+    return asked;
+  }
+
+  #askNow(dueMs: number): Promise<FiringId> {
     const { clock } = this.#context;
     const { name } = this.#job;
     const find = (): Promise<JobEntry> => findRunnable(this.#context, this.#cluster, name);
