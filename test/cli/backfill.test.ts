@@ -68,6 +68,13 @@ describe('etcron backfill', () => {
 
   test('runs as many at once as it is told, in order', async () => {
     answer(() => ({}), 3);
+    // The first request takes longer than those after it.
+    cli.intercept = async ({ method, phase, args }) => {
+      const [txn] = args as [{ success?: readonly { key: string }[] }];
+      const isFirst = txn.success?.some(({ key }) => key.startsWith(`${keys.firings}a/2026-11-21T13:00`));
+      if (method !== 'txn' || phase !== 'request' || isFirst !== true) return;
+      for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    };
     const { code } = await cli.run('backfill', 'a', ...RANGE, '--concurrency', '3');
     expect(code).toBe(0);
     expect(mostOpen).toBe(3);
