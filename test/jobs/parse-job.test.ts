@@ -201,7 +201,10 @@ describe('a field with a problem', () => {
       'x:3:34 retries.maxDelay: must not be shorter than the delay of 10m',
     ],
     ['retries: { dealy: 5s }', 'x:3:12 retries.dealy: is not a field of retries (did you mean "delay"?)'],
-    ['overlap: alow', 'x:3:10 overlap: must be "skip", "allow", "queue" or "replace", not "alow" (did you mean "allow"?)'],
+    [
+      'overlap: alow',
+      'x:3:10 overlap: must be "skip", "allow", "queue" or "replace", not "alow" (did you mean "allow"?)',
+    ],
     ['misfire: al', 'x:3:10 misfire: must be "once", "skip" or "all", not "al" (did you mean "all"?)'],
     ['misfire: 3', 'x:3:10 misfire: must be "once", "skip", "all" or a map, not the number 3'],
     ['misfire: { policy: never }', 'x:3:20 misfire.policy: must be "once", "skip" or "all", not "never"'],
