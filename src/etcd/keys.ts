@@ -1,6 +1,6 @@
 /**
  * Where everything lies in etcd. The names under the prefix are chosen so that what a node mirrors in one watch
- * (counts, cursor, firings, jobs, kill, leader) is one contiguous range, which gives a totally ordered, consistent view.
+ * (counts, cursor, firings, jobs, kill, leader, limits) is one contiguous range, which gives a totally ordered, consistent view.
  */
 import { JOB_NAME_PATTERN } from '../jobs/job-name.js';
 import { BoundedCache } from '../schedule/bounded-cache.js';
@@ -111,7 +111,7 @@ export class Keys {
     this.sets = `${prefix}/sets/`;
   }
 
-  /** counts, cursor, firings, jobs, kill and leader: everything that a node mirrors but the workers. */
+  /** counts, cursor, firings, jobs, kill, leader and limits: everything that a node mirrors but the workers. */
   get mirrored(): KeyRange {
     return { start: this.counts, end: `${this.prefix}/lock` };
   }
