@@ -81,6 +81,8 @@ export interface ClaimerContext {
 /** A claim in our own name that we do not know is looked at again after the mirror has certainly caught up. */
 const STRAY_CHECK_MS = 5_000;
 const RECHECK_MS = 1_000;
+/** Who waits is told when its turn comes. Should that ever be missed, it looks for itself. */
+const WAIT_RECHECK_MS = 20_000;
 const UNKNOWN_END = 'its claim was given up on, and how it ended is not known';
 const SLOT_RECHECK_MS = 250;
 /** How much later the worker of a failed attempt tries than all others, where the job asks for another one. */
@@ -152,7 +154,7 @@ export class Claimer implements Service {
 
   #onView(changes: ViewChanges): void {
     const { view } = this.#context;
-    const next = this.#slots.observe(changes);
+    const next = this.#slots.observe(changes, this.#context.clock.now());
     if (changes.workers.size > 0 && this.#rankWorkers()) this.reconsiderAll();
     for (const [nodeId] of changes.workers) if (!view.workers.has(nodeId)) this.#nodeGone(nodeId);
     for (const runId of changes.firings.keys()) {
@@ -278,8 +280,7 @@ export class Claimer implements Service {
         return this.#track(runId, this.#claim(firing, entry, job, verdict.free, orphaned));
       case 'wait':
         this.#slots.wait(firing);
-        if (verdict.soon) this.#queue.set(runId, clock.now() + RECHECK_MS);
-        return;
+        return this.#queue.set(runId, clock.now() + (verdict.soon ? RECHECK_MS : WAIT_RECHECK_MS));
       case 'later':
         return this.#queue.set(runId, startTime(firing) + this.#rank(firing) * options.staggerMs);
       case 'mark':

@@ -126,7 +126,10 @@ export class Slots {
   }
 
   /** Takes over what changed, and returns those that waited and whose turn it may be now. */
-  observe(changes: Pick<ViewChanges, 'firings' | 'jobs' | 'workers' | 'limits'>): FiringEntry[] {
+  observe(
+    changes: Pick<ViewChanges, 'firings' | 'jobs' | 'workers' | 'limits'>,
+    nowMs: number,
+  ): FiringEntry[] {
     const { view } = this.#context;
     const limits = this.#lines.update(changes);
     const jobs = new Set<string>(changes.jobs.keys());
@@ -146,7 +149,7 @@ export class Slots {
     }
     return [
       ...[...jobs].flatMap((job) => this.#nextOfJob(job)),
-      ...[...limits].flatMap((limit) => this.#nextInLine(limit)),
+      ...[...limits].flatMap((limit) => this.#nextInLine(limit, nowMs)),
     ];
   }
 
@@ -344,7 +347,7 @@ export class Slots {
     return job ? hasTaker(firing, job) : false;
   }
 
-  #nextInLine(name: string): FiringEntry[] {
+  #nextInLine(name: string, nowMs: number): FiringEntry[] {
     const size = this.#context.view.limits.get(name)?.size ?? 0;
     const free = size - this.#takenOf(name).size;
     if (free <= 0) return [];
@@ -355,7 +358,8 @@ export class Slots {
     let served = 0;
     for (const firing of waiting.sort((a, b) => (comesFirst(a, b) ? -1 : 1))) {
       if (served >= free) break;
-      if (!this.#isInLine(firing, startTime(firing))) continue;
+      // As of now: whose retry has come due meanwhile may stand before it in the queue of its job.
+      if (!this.#isInLine(firing, nowMs)) continue;
       next.push(firing);
       // One for whom nobody has room is told as well, to wait for room from now on, and keeps nobody waiting.
       if (this.#hasTaker(firing)) served += 1;

@@ -34,7 +34,7 @@ import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view
 import { fittingWorkers, whyNobody } from '../view/eligibility.js';
 import { encodeFiring, startTime, type FiringRecord } from '../view/firing-record.js';
 import { killRecordSchema } from '../view/kill-record.js';
-import { NotLeaderError, type LeaderWriter } from './leader-writer.js';
+import { NotLeaderError, type CommitResult, type LeaderWriter } from './leader-writer.js';
 import { isTooLate } from './start-deadline.js';
 
 export interface ExpanderContext {
@@ -47,7 +47,7 @@ export interface ExpanderContext {
   readonly writer: Pick<LeaderWriter, 'commit'>;
 }
 
-/** Each brings two compares; the firing's own and the fence come on top, within etcd's limit of 128. */
+/** Each brings two compares; the firing's own, its mark and the fence come on top, within etcd's limit of 128. */
 const CHILDREN_PER_TXN = 50;
 /** How long a child that was started waits for its worker to come back. */
 const COME_BACK_MS = 60_000;
@@ -178,19 +178,22 @@ export class Expander {
         operation: put(keys.firing(id), encodeFiring(record)),
       };
     });
+    const mark = put(parentKey, encodeFiring({ ...firing.value, expanded: workers.length }));
+    let result: CommitResult = { committed: false, revision: 0 };
     for (let index = 0; index < children.length; index += CHILDREN_PER_TXN) {
       const some = children.slice(index, index + CHILDREN_PER_TXN);
-      const together = await writer.commit({
+      const isLast = index + some.length === children.length;
+      // The mark goes with the last of them: in between, nobody must take the firing for one that never started.
+      result = await writer.commit({
         compare: [unchanged, ...some.flatMap(({ compare }) => compare)],
-        operations: some.map(({ operation }) => operation),
+        operations: [...some.map(({ operation }) => operation), ...(isLast ? [mark] : [])],
       });
+      if (result.committed) continue;
       // An earlier leader got so far.
-      if (!together.committed)
-        for (const { compare, operation } of some)
-          await writer.commit({ compare: [unchanged, ...compare], operations: [operation] });
+      for (const { compare, operation } of some)
+        await writer.commit({ compare: [unchanged, ...compare], operations: [operation] });
+      if (isLast) result = await writer.commit({ compare: [unchanged], operations: [mark] });
     }
-    const marked = encodeFiring({ ...firing.value, expanded: workers.length });
-    const result = await writer.commit({ compare: [unchanged], operations: [put(parentKey, marked)] });
     this.#handled.set(firing.runId, firing.modRevision);
     if (result.committed) log.debug({ ...firingFacts(firing.id), workers: workers.length }, 'expanded');
   }

@@ -5,6 +5,7 @@ import { simulate } from '../../src/testing/simulation/simulate.js';
 /** Behind the first ones those with which bugs were found, some of them before there were all of today's faults. */
 const SEEDS = [
   ...Array.from({ length: 20 }, (_, index) => index + 1),
+  249,
   217,
   374,
   6410,

@@ -179,9 +179,10 @@ class SharedRoom {
   }
 
   #marked(runId: string): void {
-    const { policy, maxWaiting } = sharingOf(this.#world, jobOf(runId));
+    const { policy, maxWaiting, hasDeadline } = sharingOf(this.#world, jobOf(runId));
     const waiting = this.#waitingIn(besideGroup(runId)).length;
-    if (policy === 'queue' && waiting > maxWaiting) this.#wrong(runId, `${waiting} wait, ${maxWaiting} may`);
+    // What is past its deadline is the leader's to end, and nobody waits for it to be judged.
+    if (policy === 'queue' && !hasDeadline && waiting > maxWaiting) this.#wrong(runId, `${waiting} wait, ${maxWaiting} may`);
   }
 
   #record(runId: string, kv: KeyValue): void {
