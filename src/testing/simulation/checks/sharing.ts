@@ -182,7 +182,8 @@ class SharedRoom {
     const { policy, maxWaiting, hasDeadline } = sharingOf(this.#world, jobOf(runId));
     const waiting = this.#waitingIn(besideGroup(runId)).length;
     // What is past its deadline is the leader's to end, and nobody waits for it to be judged.
-    if (policy === 'queue' && !hasDeadline && waiting > maxWaiting) this.#wrong(runId, `${waiting} wait, ${maxWaiting} may`);
+    if (policy === 'queue' && !hasDeadline && waiting > maxWaiting)
+      this.#wrong(runId, `${waiting} wait, ${maxWaiting} may`);
   }
 
   #record(runId: string, kv: KeyValue): void {
