@@ -118,6 +118,7 @@ export class Claimer implements Service {
   async start(): Promise<void> {
     if (this.#abort.signal.aborted) return;
     this.#unsubscribe = this.#context.view.onChange((changes) => this.#onView(changes));
+    this.#slots.begin();
     this.#rankWorkers();
     this.reconsiderAll();
   }

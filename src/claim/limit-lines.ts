@@ -8,7 +8,13 @@ export class LimitLines {
 
   constructor(view: ClusterView) {
     this.#view = view;
-    for (const name of view.firingsByJob.keys()) this.#addJob(name);
+  }
+
+  /** Takes over what the view shows now. From then on every change must be told (`update`). */
+  begin(): void {
+    this.#byLimit.clear();
+    this.#limitsByJob.clear();
+    for (const name of this.#view.firingsByJob.keys()) this.#addJob(name);
   }
 
   of(limit: string): Iterable<FiringEntry> {

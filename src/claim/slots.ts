@@ -82,6 +82,11 @@ export class Slots {
     this.#lines = new LimitLines(context.view);
   }
 
+  /** From now on every change of the view is told (`observe`): what a change that was missed leaves would stand for ever. */
+  begin(): void {
+    this.#lines.begin();
+  }
+
   /** Looks at what the view shows, and changes nothing. */
   judge(firing: FiringEntry, job: Job, nowMs: number): Verdict {
     const own = this.#own(firing, job, nowMs);
@@ -183,7 +188,8 @@ export class Slots {
     const throughMs = Math.max(nowMs, startTime(firing));
     const goesBefore = (other: FiringEntry): boolean => {
       if (job.overlap.policy === 'queue') return startTime(other) <= throughMs;
-      if (isLateRun(firing)) return isLateRun(other);
+      // One that lost its worker was before them already.
+      if (isLateRun(firing)) return isLateRun(other) || other.value.node !== null;
       return job.overlap.policy === 'skip' && !isPromised(firing) && isWaiting(other);
     };
     return this.#besides(firing).filter(
