@@ -68,6 +68,9 @@ interface Own {
   readonly ahead: readonly FiringEntry[];
 }
 
+/** Compares that a skip brings at most, well below etcd's limit of 128. */
+const MAX_PROVEN = 50;
+
 const UNBOUNDED: Own = { slot: null, taken: new Set(), ahead: [] };
 
 export class Slots {
@@ -209,12 +212,12 @@ export class Slots {
     const waiting = others.filter((other) => isWaiting(other) || isLateRun(other));
     const { limit } = job.overlap;
     if (waiting.length >= limit) {
-      const oldest = waiting.reduce((found, other) => (isOlder(other, found) ? other : found));
+      const first = [...waiting].sort((a, b) => (isOlder(a, b) ? -1 : 1)).slice(0, MAX_PROVEN);
       return {
         act: 'skip',
         reason: `overlap: ${waiting.length} due times were waiting already`,
-        // The first in the queue has not left it, so none has.
-        provided: [modifiedAt(view.keys.firing(oldest.id), oldest.modRevision)],
+        // None of the first has left the queue, by whatever way.
+        provided: first.map(({ id, modRevision }) => modifiedAt(view.keys.firing(id), modRevision)),
       };
     }
     const toBeJudged = others.filter(

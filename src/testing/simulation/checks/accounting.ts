@@ -61,10 +61,19 @@ export function plannedThroughMs({ etcd, keys }: World): number {
   return Date.parse(plannedThrough.due) - (plannedThrough.job === null ? 0 : 1);
 }
 
-/** Its job had all its runs by then, or shortly after: what was still to run is withdrawn, or never planned. */
+/**
+ * Its job had all its runs by then, or shortly after: what was still to run is withdrawn, or never planned. After an outage
+ * that can be due times long past: all that come after the last one that ran.
+ */
 function wasDone(history: CheckedHistory, job: string, runId: string, dueMs: number): boolean {
-  const sinceMs = history.doneSinceMs.get(job) ?? Infinity;
-  return history.withdrawnAsDone.has(runId) || dueMs > sinceMs - STILL_TO_PLAN_MS;
+  const sinceMs = history.doneSinceMs.get(job);
+  if (history.withdrawnAsDone.has(runId)) return true;
+  if (sinceMs === undefined) return false;
+  const begun = [...history.claims.keys()].flatMap((claimed) => {
+    const id = parseRunId(claimed);
+    return id?.job === job && id.suffix === null ? [id.dueMs] : [];
+  });
+  return dueMs > sinceMs - STILL_TO_PLAN_MS || dueMs > Math.max(...begun);
 }
 
 interface StoredCursor {
