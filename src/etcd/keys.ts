@@ -52,7 +52,7 @@ const OF_ONE_WORKER = /(?:^|\.)(on-.+)$/s;
 
 /** Whose slots a firing takes: those of its job, and where that runs everywhere those of the job on its worker. */
 export function slotGroup({ job, suffix }: FiringId): string {
-  const worker = OF_ONE_WORKER.exec(suffix ?? '')?.[1];
+  const worker = suffix === null ? undefined : OF_ONE_WORKER.exec(suffix)?.[1];
   return worker === undefined ? job : `${job}/${worker}`;
 }
 

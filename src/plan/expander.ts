@@ -21,7 +21,7 @@
 import { sleep, type Clock } from '../clock.js';
 import { formatDuration } from '../duration.js';
 import { messageOf } from '../errors.js';
-import { duePart, firingFacts, formatRunId, type FiringId, type Keys } from '../etcd/keys.js';
+import { firingFacts, formatRunId, type FiringId, type Keys } from '../etcd/keys.js';
 import { listRange } from '../etcd/listing.js';
 import { prefixRange, type Store } from '../etcd/store.js';
 import { encodeRecord } from '../etcd/record.js';
@@ -139,16 +139,18 @@ export class Expander {
     for (const name of [...this.#concerned]) {
       const firings = [...(view.firingsByJob.get(name)?.values() ?? [])];
       if (!firings.some((firing) => this.#concerns(firing))) this.#concerned.delete(name);
+      const children = childrenByParent(firings);
       for (const firing of firings) {
-        if (this.#handled.get(firing.runId) !== firing.modRevision) await this.#judge(firing);
+        if (this.#handled.get(firing.runId) === firing.modRevision) continue;
+        await this.#judge(firing, children.get(nameOf(firing.id)) ?? []);
       }
     }
   }
 
-  async #judge(firing: FiringEntry): Promise<void> {
+  async #judge(firing: FiringEntry, children: readonly FiringEntry[]): Promise<void> {
     const job = this.#context.view.jobs.get(firing.id.job)?.job ?? null;
     if (isChild(firing)) await this.#judgeChild(firing, job);
-    else if (firing.value.expanded !== null) await this.#endIfOver(firing);
+    else if (firing.value.expanded !== null) await this.#endIfOver(firing, children);
     else if (job?.everywhere && this.#isToExpand(firing)) await this.#expand(firing, job);
   }
 
@@ -259,12 +261,9 @@ export class Expander {
     }
   }
 
-  async #endIfOver(firing: FiringEntry): Promise<void> {
-    const { view, store, keys, clock, writer } = this.#context;
+  async #endIfOver(firing: FiringEntry, children: readonly FiringEntry[]): Promise<void> {
+    const { store, keys, clock, writer } = this.#context;
     const { id } = firing;
-    const children = [...(view.firingsByJob.get(id.job)?.values() ?? [])].filter(
-      (other) => isChild(other) && isSame(parentId(other), id),
-    );
     if (children.length > 0) return this.#passOnKill(firing, children);
     const range = prefixRange(keys.runs + formatRunId(childId(id, '')));
     const { kvs } = await listRange(store, range, { pageSize: 50 });
@@ -337,6 +336,19 @@ function parentId({ id, value }: FiringEntry): FiringId {
   return { ...id, suffix: above === '' ? null : above };
 }
 
-function isSame(a: FiringId, b: FiringId): boolean {
-  return a.job === b.job && duePart(a) === duePart(b);
+/** Within its job. */
+function nameOf({ dueMs, suffix }: FiringId): string {
+  return `${dueMs} ${suffix ?? ''}`;
+}
+
+function childrenByParent(firings: readonly FiringEntry[]): Map<string, FiringEntry[]> {
+  const found = new Map<string, FiringEntry[]>();
+  for (const firing of firings) {
+    if (!isChild(firing)) continue;
+    const name = nameOf(parentId(firing));
+    const others = found.get(name);
+    if (others) others.push(firing);
+    else found.set(name, [firing]);
+  }
+  return found;
 }
