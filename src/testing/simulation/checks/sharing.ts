@@ -180,8 +180,8 @@ class SharedRoom {
 
   #marked(runId: string): void {
     const { policy, maxWaiting, hasDeadline } = sharingOf(this.#world, jobOf(runId));
-    const waiting = this.#waitingIn(besideGroup(runId)).length;
-    // What is past its deadline is the leader's to end, and nobody waits for it to be judged.
+    // What is past its deadline, or about to be judged as a misfire, is the leader's: nobody waits for it to be judged.
+    const waiting = this.#waitingIn(besideGroup(runId)).filter((one) => !this.#markedLate.has(one)).length;
     if (policy === 'queue' && !hasDeadline && waiting > maxWaiting)
       this.#wrong(runId, `${waiting} wait, ${maxWaiting} may`);
   }
