@@ -61,11 +61,11 @@ async function readDetails(context: CliContext, cluster: Cluster, name: string):
   const entry = await findJob(cluster, name);
   const [firings, workerKeys, runs, marks] = await Promise.all([
     listRange(store, keys.firingsOf(name), { pageSize: 1_000 }),
-    store.range(prefixRange(keys.workers)),
+    listRange(store, prefixRange(keys.workers), { pageSize: 1_000 }),
     listRuns(store, keys, { job: name, limit: RUN_COUNT }),
     store.range(singleKey(keys.setOf(name))),
   ]);
-  const workers = workerEntries(keys, workerKeys.kvs);
+  const workers = workerEntries(keys, [...workerKeys.kvs.values()]);
   const live = new Set(workers.map(({ nodeId }) => nodeId));
   const nowMs = context.clock.now();
   const parsed = parseJobValue(name, entry.kv.value);

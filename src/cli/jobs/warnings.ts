@@ -2,6 +2,7 @@
 import { EtcronError } from '../../errors.js';
 import { formatDuration } from '../../duration.js';
 import { scheduleOf, type Job } from '../../jobs/index.js';
+import { listRange } from '../../etcd/listing.js';
 import { prefixRange } from '../../etcd/store.js';
 import { decodeLimit } from '../../view/limit-record.js';
 import { whyNobody } from '../../view/eligibility.js';
@@ -30,8 +31,10 @@ export async function clusterWarnings(cluster: Cluster, jobs: readonly Job[]): P
 
 async function limitWarnings({ store, keys }: Cluster, jobs: readonly Job[]): Promise<string[]> {
   if (jobs.every(({ limits }) => limits.length === 0)) return [];
-  const { kvs } = await store.range(prefixRange(keys.limits));
-  const sizes = new Map(kvs.map((kv) => [kv.key.slice(keys.limits.length), decodeLimit(kv).size]));
+  const { kvs } = await listRange(store, prefixRange(keys.limits), { pageSize: 1_000 });
+  const sizes = new Map(
+    [...kvs.values()].map((kv) => [kv.key.slice(keys.limits.length), decodeLimit(kv).size]),
+  );
   return jobs.flatMap(({ name, limits }) =>
     limits
       .filter((limit) => (sizes.get(limit) ?? 0) === 0)
@@ -43,8 +46,8 @@ async function limitWarnings({ store, keys }: Cluster, jobs: readonly Job[]): Pr
 }
 
 async function workerWarnings({ store, keys }: Cluster, jobs: readonly Job[]): Promise<string[]> {
-  const { kvs } = await store.range(prefixRange(keys.workers));
-  const workers = workerEntries(keys, kvs).map(({ value }) => value);
+  const { kvs } = await listRange(store, prefixRange(keys.workers), { pageSize: 1_000 });
+  const workers = workerEntries(keys, [...kvs.values()]).map(({ value }) => value);
   if (workers.length === 0) return [];
   return jobs.flatMap((job) => {
     const why = whyNobody(job, null, workers);
