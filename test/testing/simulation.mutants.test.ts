@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { simulate } from '../../src/testing/simulation/simulate.js';
 import { MUTANTS } from '../support/mutants.js';
 
-const MAX_SEEDS = 60;
+const MAX_SEEDS = 200;
 
 describe('the simulation finds that', () => {
   it.each(Object.entries(MUTANTS))('%s', async (_, mutation) => {
