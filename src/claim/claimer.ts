@@ -35,6 +35,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view.js';
 import { startTime } from '../view/firing-record.js';
 import type { JobEntry } from '../view/job-entry.js';
+import { loadOf } from '../view/load.js';
 import { killReason } from '../view/kill-record.js';
 import { WallTimerQueue } from '../wall-timer-queue.js';
 import {
@@ -106,7 +107,8 @@ export class Claimer implements Service {
     this.#slots = new Slots({
       view: context.view,
       isRaceable: (firing) => this.#isRaceable(firing),
-      hasTaker: (firing, job) => this.#candidates.hasRoom(job, firing, (nodeId) => this.#loadOf(nodeId)),
+      hasTaker: (firing, job) =>
+        this.#candidates.hasRoom(job, firing, (nodeId) => loadOf(context.view, nodeId)),
     });
     // Each claim that etcd does not answer listens.
     setMaxListeners(0, this.#abort.signal);
@@ -185,13 +187,6 @@ export class Claimer implements Service {
   }
 
   /** How much of its room a worker has given away, as far as the view shows. */
-  #loadOf(nodeId: string): number {
-    let sum = 0;
-    for (const runId of this.#context.view.firingsByNode.get(nodeId)?.keys() ?? [])
-      sum += this.#weightOf(runId);
-    return sum;
-  }
-
   #forget(runId: string): void {
     this.#queue.delete(runId);
     this.#waitingForRoom.delete(runId);

@@ -19,7 +19,7 @@ import type { Store } from '../etcd/store.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Service } from '../service.js';
 import type { Logger } from '../telemetry/logger.js';
-import { ClusterView } from '../view/cluster-view.js';
+import { ClusterView, type ViewChanges } from '../view/cluster-view.js';
 import { ClockGuard } from './clock-guard.js';
 import { Incarnation } from './incarnation.js';
 import type { NodeOptions } from './options.js';
@@ -80,7 +80,7 @@ export class Node implements Service {
       log.warn({ key, problem }, 'a value in etcd was not written by etcron or is damaged; it is ignored');
     });
     this.#clockGuard = new ClockGuard(clock, options.name, options.maxClockSkewMs);
-    this.#view.onChange(({ jobs }) => this.#reportBrokenJobs(jobs.keys()));
+    this.#view.onChange(({ jobs }) => this.#reportBrokenJobs(jobs));
     this.#executions = new Executions(
       {
         ...{ store, keys, clock, random, log, prepareTask, watchdog, observer },
@@ -226,9 +226,12 @@ export class Node implements Service {
     timeout.abort(new Error('done'));
   }
 
-  #reportBrokenJobs(names: Iterable<string>): void {
-    for (const name of names) {
-      const problems = this.#view.jobs.get(name)?.problems ?? [];
+  #reportBrokenJobs(jobs: ViewChanges['jobs']): void {
+    for (const [name, before] of jobs) {
+      const now = this.#view.jobs.get(name);
+      // Its count of runs may have changed alone.
+      if (now?.modRevision === before?.modRevision) continue;
+      const problems = now?.problems ?? [];
       for (const problem of problems) {
         this.#context.log.warn({ job: name, ...problem }, 'this job is broken and does not run');
       }

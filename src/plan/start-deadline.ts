@@ -7,6 +7,7 @@ import type { Job } from '../jobs/index.js';
 import type { Schedule } from '../schedule/index.js';
 import type { ClusterView, FiringEntry } from '../view/cluster-view.js';
 import { isActive, unfitness, whyNobody } from '../view/eligibility.js';
+import { loadOf } from '../view/load.js';
 import { holdersOf } from '../view/turn-order.js';
 import { jitteredStart } from './jitter.js';
 
@@ -46,11 +47,4 @@ export function whyNotStarted(view: ClusterView, job: Job): string {
   const fitting = workers.filter((worker) => isActive(worker) && unfitness(job, worker) === null);
   const hasRoom = fitting.some(({ nodeId, capacity }) => capacity - loadOf(view, nodeId) >= job.weight);
   return hasRoom ? 'nobody started it' : 'no worker had room';
-}
-
-function loadOf(view: ClusterView, nodeId: string): number {
-  let load = 0;
-  for (const { id } of view.firingsByNode.get(nodeId)?.values() ?? [])
-    load += view.jobs.get(id.job)?.job?.weight ?? 1;
-  return load;
 }

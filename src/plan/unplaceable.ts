@@ -1,6 +1,5 @@
 /** The leader says of each job that no worker can run so and why, when that begins and when it ends. */
-import type { Timer } from '../clock.js';
-import type { Clock } from '../clock.js';
+import type { Clock, Timer } from '../clock.js';
 import { isPausedForGood } from '../jobs/index.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, ViewChanges } from '../view/cluster-view.js';

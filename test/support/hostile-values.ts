@@ -295,6 +295,9 @@ const RECORDS = {
   },
   lock: { node: 'n', worker: 'n', attempt: 1, claimedAt: iso(0) },
   slots: { node: 'n' },
+  counts: { job: 1, runs: 2 ** 53 - 1, at: iso(0) },
+  limits: { size: 1e15 },
+  slotsOfLimits: { node: 'n' },
   runs: {
     ...{
       outcome: 'failed',
@@ -331,6 +334,7 @@ const JOB = {
 export type HostilePrefix = keyof typeof RECORDS | 'jobs';
 export const HOSTILE_PREFIXES: readonly HostilePrefix[] = [
   ...(['jobs', 'leader', 'workers', 'cursor', 'firings', 'lock', 'slots', 'runs', 'kill'] as const),
+  ...(['counts', 'limits', 'slotsOfLimits'] as const),
 ];
 
 export interface HostileOptions {
@@ -360,7 +364,7 @@ export function hostilePuts(keys: Keys, prefix: HostilePrefix, options: HostileO
 }
 
 function hugeValue(index: number): Buffer {
-  const size = LARGEST_VALUE_BYTES - 11_000;
+  const size = LARGEST_VALUE_BYTES - 24_000;
   if (index % 3 === 0) return Buffer.alloc(size, '[');
   return index % 3 === 1
     ? Buffer.alloc(size, 0xff)
@@ -374,10 +378,11 @@ function hostileKey(
   index: number,
 ): string {
   const own = { jobs: keys.jobs, workers: keys.workers, firings: keys.firings, lock: keys.locks };
-  const base = { ...own, slots: keys.slots, runs: keys.runs, kill: keys.kills }[prefix];
-  if (prefix === 'jobs' || prefix === 'workers')
+  const shared = { counts: keys.counts, limits: keys.limits, slotsOfLimits: keys.limitSlots };
+  const base = { ...own, ...shared, slots: keys.slots, runs: keys.runs, kill: keys.kills }[prefix];
+  if (prefix === 'jobs' || prefix === 'workers' || prefix === 'counts' || prefix === 'limits')
     return base + ([...GOOD_NAMES, ...BAD_NAMES][index] ?? `bad-${index}`);
-  if (prefix === 'slots')
+  if (prefix === 'slots' || prefix === 'slotsOfLimits')
     return `${base}${pick(random, [...GOOD_NAMES, ...BAD_NAMES])}/${pick(random, [...BAD_DUES, '0', '-1', '1e9'])}`;
   return base + runIds(random, pick(random, ['ghost', ...GOOD_NAMES]));
 }
