@@ -121,7 +121,15 @@ async function runOnce(
     for (const scenario of scenarios) {
       say(`${scenario.name}: ${scenario.title}`);
       const { minutes } = options;
-      const context = { etcd, spawners, program: resolve(options.program), profileDir, minutes, say };
+      const context = {
+        etcd,
+        spawners,
+        program: resolve(options.program),
+        profileDir,
+        minutes,
+        peer: null,
+        say,
+      };
       const result = await scenario.run(context);
       figures.push(result.figures);
       if (result.costs) say(renderCosts(result.costs));

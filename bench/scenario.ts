@@ -2,6 +2,7 @@
 import type { EmbeddedEtcd } from '../src/etcd/embedded/embedded-etcd.js';
 import type { Cost } from './cpu-profile.js';
 import type { BareSpawners } from './bare-spawners.js';
+import type { Peer } from './peer/peer.js';
 
 export interface ScenarioContext {
   readonly etcd: EmbeddedEtcd;
@@ -12,6 +13,8 @@ export interface ScenarioContext {
   readonly profileDir: string | null;
   /** For scenarios that are as long as one likes. */
   readonly minutes: number;
+  /** What does the same work for comparison; null: nothing is compared. */
+  readonly peer: Peer | null;
   readonly say: (line: string) => void;
 }
 
@@ -26,6 +29,28 @@ export interface ScenarioResult {
   readonly problems: readonly string[];
   /** Of the profiled worker, per firing that it ran; null without a profile. */
   readonly costs?: readonly Cost[] | null;
+  /** What depends on a quantity, such as lateness on the rate: a plot. */
+  readonly series?: readonly Series[];
+  /** What the peer makes of the same work, by the scenario's own measures as far as they apply to it. */
+  readonly peer?: Figures;
+  /** The raw limits beside this scenario, by `Scenario.rawMeasures`. */
+  readonly raw?: Figures;
+}
+
+export interface Series {
+  readonly name: string;
+  /** The measure that x is, e.g. `rate`. */
+  readonly x: string;
+  readonly xLabel: string;
+  /** What the figures of the points are. */
+  readonly measures: readonly Measure[];
+  /** By x, ascending. */
+  readonly points: readonly SeriesPoint[];
+}
+
+export interface SeriesPoint {
+  readonly x: number;
+  readonly figures: Figures;
 }
 
 export interface Measure {
@@ -35,10 +60,19 @@ export interface Measure {
   readonly digits: number;
 }
 
+/** What a figure should be. A target that is missed is told, and fails nothing. */
+export type Target =
+  | { readonly measure: string; readonly atMost: number }
+  | { readonly measure: string; readonly atLeast: number };
+
 export interface Scenario {
   readonly name: string;
   readonly title: string;
   readonly measures: readonly Measure[];
+  /** Each names one of `measures`. None where the scenario only compares. */
+  readonly targets: readonly Target[];
+  /** Of `ScenarioResult.raw`. */
+  readonly rawMeasures?: readonly Measure[];
   /** It takes too long to be part of everything. */
   readonly onlyWhenNamed?: boolean;
   run(context: ScenarioContext): Promise<ScenarioResult>;

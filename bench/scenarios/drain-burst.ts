@@ -28,6 +28,7 @@ export const drainBurst: Scenario = {
     { key: 'ofEtcd', label: "drained ÷ etcd's ceiling for such firings", unit: '×', digits: 3 },
     ...USAGE_MEASURES,
   ],
+  targets: [],
 
   async run(context) {
     const concurrency = NODE_DEFAULTS.capacity;

@@ -26,6 +26,7 @@ export const etcdCeiling: Scenario = {
     { key: 'singleTxns16', label: 'single-put transactions, 16 in flight', unit: '/s', digits: 0 },
     ...spreadMeasures('watch', 'put → watch event, 100 a second', 1),
   ],
+  targets: [],
 
   async run({ etcd }) {
     const store = new EtcdStore({ endpoints: [new URL(etcd.endpoint).host] });

@@ -26,6 +26,7 @@ export const everySecondCommand: Scenario = {
     { key: 'overBareP99', label: 'lateness ÷ bare spawn, p99', unit: '×', digits: 2 },
     ...USAGE_MEASURES,
   ],
+  targets: [],
 
   async run(context) {
     const baseline = async (): Promise<number[]> => {

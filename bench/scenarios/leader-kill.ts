@@ -50,6 +50,7 @@ export const leaderKill: Scenario = {
     { key: 'takeoverMs', label: 'kill → another one leads, median', unit: 'ms', digits: 0 },
     { key: 'takeoverMaxMs', label: 'kill → another one leads, max', unit: 'ms', digits: 0 },
   ],
+  targets: [],
 
   async run(context) {
     const folder = await mkdtemp(join(tmpdir(), 'etcron-bench-'));

@@ -72,6 +72,7 @@ export const memory: Scenario = {
     { key: 'records', label: 'run records at the end', unit: '', digits: 0 },
     ...USAGE_MEASURES.filter(({ key }) => key === 'workerCpuMs' || key === 'othersPercent'),
   ],
+  targets: [],
 
   async run(context) {
     const folder = await mkdtemp(join(tmpdir(), 'etcron-bench-'));

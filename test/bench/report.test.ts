@@ -15,6 +15,7 @@ const scenario: Scenario = {
     { key: 'ratio', label: 'ratio', unit: '', digits: 0 },
     { key: 'absent', label: 'absent', unit: 'ms', digits: 0 },
   ],
+  targets: [],
   run: () => Promise.reject(new Error('not here')),
 };
 
