@@ -5,7 +5,8 @@
  *       → put lock (lease), put firing {attempt + 1, node}, [put slot (lease)], [put count {runs + 1}]
  *
  * For each limit that the job is under it compares also `create(limit slot) = 0` and `mod(size of the limit) = seen`, and
- * puts the limit slot (lease): all of them or none.
+ * puts the limit slot (lease): all of them or none. In the queue of a job (`overlap: queue`) it compares besides that the
+ * older firings are as they were seen.
  *
  * Each compare has its reason: nobody holds it; it was not claimed, finished, retried or voided meanwhile; we run the
  * definition that we know; and the job stays within its concurrency, its limits and
@@ -13,7 +14,7 @@
  */
 import { formatRunId, slotGroup, type FiringId, type Keys } from '../etcd/keys.js';
 import { decodeRecord, encodeRecord } from '../etcd/record.js';
-import type { KeyValue, Txn, TxnResult } from '../etcd/store.js';
+import type { Compare, KeyValue, Txn, TxnResult } from '../etcd/store.js';
 import { absent, get, modifiedAt, put } from '../etcd/txn.js';
 import { decodeFiring, encodeFiring, type FiringRecord } from '../view/firing-record.js';
 import { encodeRunCount, type RunCountRecord } from '../view/run-count.js';
@@ -31,6 +32,8 @@ export interface ClaimRequest {
   readonly slot: number | null;
   /** One of each limit that the job is under. */
   readonly limitSlots: readonly LimitSlot[];
+  /** What else must hold: that it is the firing's turn in the queue of its job. */
+  readonly provided: readonly Compare[];
   /** Null: it does not count towards the job's `maxRuns`. */
   readonly count: CountedStart | null;
   /** The firing's last attempt died with its worker. */
@@ -126,6 +129,7 @@ export function prepareClaim(keys: Keys, request: ClaimRequest): PreparedClaim {
         ...limitKeys.map((key) => absent(key)),
         ...request.limitSlots.map(({ name, sizeRevision }) => modifiedAt(keys.limit(name), sizeRevision)),
         ...(count === null ? [] : [modifiedAt(keys.count(id.job), count.seenRevision)]),
+        ...request.provided,
       ],
       success: [
         put(lockKey, lock, leaseId),

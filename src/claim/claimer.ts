@@ -377,6 +377,7 @@ export class Claimer implements Service {
       return;
     }
     // The mirror may already show what we lost against, or will soon.
+    this.#slots.wait(firing);
     const known = view.firings.get(runId);
     const changed = known?.modRevision !== firing.modRevision || view.jobs.get(firing.id.job) !== entry;
     this.#queue.set(runId, nowMs + (loss.why === 'changed' && changed ? 0 : RECHECK_MS));

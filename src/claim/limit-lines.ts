@@ -47,6 +47,14 @@ export class LimitLines {
     return concerned;
   }
 
+  /** With the limits that firings in these lines are under besides: who comes first there depends on the room here. */
+  withNeighbours(limits: ReadonlySet<string>): Set<string> {
+    const found = new Set(limits);
+    for (const limit of limits)
+      for (const { id } of this.of(limit)) for (const name of this.#limitsOf(id.job)) found.add(name);
+    return found;
+  }
+
   /** A definition is parsed when a firing of it shows, as the race for the firing does anyhow. */
   #limitsOf(job: string): readonly string[] {
     let limits = this.#limitsByJob.get(job);

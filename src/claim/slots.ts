@@ -16,14 +16,17 @@
  *
  * Turns
  * - In the queue of a job, and among its late runs: by due time. Under a limit: by the time from which a firing may run.
- *   Who comes before counts only while he could go on: in a limit's line that is who has a free slot of his own job and a
- *   worker with room. So nobody waits for one who waits for him: a limit's line leads to ever earlier firings.
+ *   Who comes before counts only while he could go on: in a limit's line that is who has a free slot of his own job, one of
+ *   each other limit that he is under, and a worker with room. So a full limit holds up nobody who is not under it, and
+ *   nobody waits for one who waits for him: a limit's line leads to ever earlier firings.
+ * - A view that is behind may show an older one as gone on that waits, or as waiting for its mark that has it. So a claim
+ *   in a queue, and a mark that a bound allows, compare that those others are as they were seen.
  * - With k before it a firing may go where more than k slots are free, and takes the k-th of them. While slots beyond a
  *   lowered size are still held it takes the lowest free one and only as the first: then no more than the size ever run.
  */
 import { slotGroup } from '../etcd/keys.js';
 import type { Compare } from '../etcd/store.js';
-import { exists, modifiedAt } from '../etcd/txn.js';
+import { absent, exists, modifiedAt } from '../etcd/txn.js';
 import type { Job } from '../jobs/index.js';
 import type { ClusterView, FiringEntry, ViewChanges } from '../view/cluster-view.js';
 import { startTime } from '../view/firing-record.js';
@@ -36,6 +39,8 @@ export interface FreeSlots {
   /** Null for a job without a bound. */
   readonly slot: number | null;
   readonly limitSlots: readonly LimitSlot[];
+  /** What must hold so that it is the firing's turn, beside the slots being free. */
+  readonly provided: readonly Compare[];
 }
 
 /** What is to be done with a firing now. */
@@ -95,7 +100,7 @@ export class Slots {
     const own = this.#own(firing, job, nowMs);
     const limitSlots = own.slot === undefined ? 'full' : this.#limitSlots(firing, job, nowMs);
     if (own.slot !== undefined && typeof limitSlots === 'object')
-      return { act: 'claim', free: { slot: own.slot, limitSlots } };
+      return { act: 'claim', free: { slot: own.slot, limitSlots, provided: this.#turn(firing, job, own) } };
     const isDue = nowMs >= startTime(firing);
     const { policy } = job.overlap;
     if (policy === 'replace' && isDue && isJudged(firing)) {
@@ -108,8 +113,9 @@ export class Slots {
     }
     if (!isDue) return { act: 'later' };
     if (policy === 'skip' && own.slot === undefined) return this.#overlapped(firing, own);
-    const mark: Verdict = { act: 'mark', replaced: null, provided: [] };
-    return policy === 'queue' || policy === 'allow' ? (this.#bounded(firing, job, nowMs) ?? mark) : mark;
+    return policy === 'queue' || policy === 'allow'
+      ? this.#bounded(firing, job, nowMs)
+      : { act: 'mark', replaced: null, provided: [] };
   }
 
   /** For one that lost its claim against a slot of its job when it was due: all of them are taken. */
@@ -157,7 +163,7 @@ export class Slots {
     }
     return [
       ...[...jobs].flatMap((job) => this.#nextOfJob(job)),
-      ...[...limits].flatMap((limit) => this.#nextInLine(limit, nowMs)),
+      ...[...this.#lines.withNeighbours(limits)].flatMap((limit) => this.#nextInLine(limit, nowMs)),
     ];
   }
 
@@ -171,7 +177,36 @@ export class Slots {
     if (job.maxConcurrent === null) return UNBOUNDED;
     const taken = this.#taken(firing);
     const ahead = this.#ahead(firing, job, nowMs);
-    return { slot: pick(job.maxConcurrent, taken, ahead.length), taken, ahead };
+    // Whether an older one has its slot, or stays in the queue, will be known at once.
+    const isDecided = job.overlap.policy !== 'queue' || !this.#isOlderUnderWay(firing);
+    return { slot: isDecided ? pick(job.maxConcurrent, taken, ahead.length) : undefined, taken, ahead };
+  }
+
+  #isOlderUnderWay(firing: FiringEntry): boolean {
+    if (this.#claiming.size === 0) return false;
+    return this.#besides(firing).some((other) => this.#claiming.has(other.runId) && isOlder(other, firing));
+  }
+
+  /** What makes a place in a queue certain: all older ones are as they were seen, and have slots left if they wait. */
+  #turn(firing: FiringEntry, job: Job, { slot, taken, ahead }: Own): Compare[] {
+    if (job.overlap.policy !== 'queue' || !isJudged(firing)) return [];
+    const { keys } = this.#context.view;
+    const left = Array.from(
+      { length: ahead.length === 0 ? 0 : (job.maxConcurrent ?? 0) },
+      (_, index) => index,
+    )
+      .filter((index) => index !== slot && !taken.has(index))
+      .slice(0, MAX_PROVEN)
+      .map((index) => absent(keys.slot(slotGroup(firing.id), index)));
+    return [...this.#asSeen(this.#besides(firing).filter((other) => isOlder(other, firing))), ...left];
+  }
+
+  #asSeen(firings: readonly FiringEntry[]): Compare[] {
+    const { keys } = this.#context.view;
+    return [...firings]
+      .sort((a, b) => (isOlder(a, b) ? -1 : 1))
+      .slice(0, MAX_PROVEN)
+      .map(({ id, modRevision }) => modifiedAt(keys.firing(id), modRevision));
   }
 
   #taken(firing: FiringEntry): Set<number> {
@@ -205,20 +240,16 @@ export class Slots {
     );
   }
 
-  /** Null while it may wait beside the others. Older ones are judged before it, so that no two take the last place. */
-  #bounded(firing: FiringEntry, job: Job, nowMs: number): Verdict | null {
-    const { view, isRaceable } = this.#context;
+  /** It may wait beside the others, or not. Older ones are judged before it, so that no two take the last place. */
+  #bounded(firing: FiringEntry, job: Job, nowMs: number): Verdict {
+    const { isRaceable } = this.#context;
     const others = this.#besides(firing);
     const waiting = others.filter((other) => isWaiting(other) || isLateRun(other));
     const { limit } = job.overlap;
     if (waiting.length >= limit) {
-      const first = [...waiting].sort((a, b) => (isOlder(a, b) ? -1 : 1)).slice(0, MAX_PROVEN);
-      return {
-        act: 'skip',
-        reason: `overlap: ${waiting.length} due times were waiting already`,
-        // None of the first has left the queue, by whatever way.
-        provided: first.map(({ id, modRevision }) => modifiedAt(view.keys.firing(id), modRevision)),
-      };
+      const reason = `overlap: ${waiting.length} due times were waiting already`;
+      // None of the first has left the queue, by whatever way.
+      return { act: 'skip', reason, provided: this.#asSeen(waiting) };
     }
     const toBeJudged = others.filter(
       (other) =>
@@ -228,11 +259,13 @@ export class Slots {
         isOlder(other, firing) &&
         isRaceable(other),
     );
-    return waiting.length + toBeJudged.length < limit ? null : { act: 'wait', soon: true };
+    if (waiting.length + toBeJudged.length >= limit) return { act: 'wait', soon: true };
+    // None of the others waits meanwhile.
+    const provided = this.#asSeen(others.filter((other) => !waiting.includes(other)));
+    return { act: 'mark', replaced: null, provided };
   }
 
   #overlapped(firing: FiringEntry, { taken, ahead }: Own): Skip {
-    const { view } = this.#context;
     const running = this.#besides(firing).filter(({ value }) => value.node !== null);
     const names = (firings: readonly FiringEntry[]): string => firings.map(({ runId }) => runId).join(', ');
     const reason =
@@ -242,10 +275,7 @@ export class Slots {
     return {
       act: 'skip',
       reason,
-      provided: [
-        ...this.#areTaken(firing, taken),
-        ...ahead.map(({ id, modRevision }) => modifiedAt(view.keys.firing(id), modRevision)),
-      ],
+      provided: [...this.#areTaken(firing, taken), ...this.#asSeen(ahead)],
     };
   }
 
@@ -269,9 +299,8 @@ export class Slots {
     const running = others.filter((other) => other.value.slot !== null && isInFlight(view, other));
     const successor = newest(newer) ?? (own.slot === undefined ? newestOfAll(running, firing) : undefined);
     if (successor) {
-      const { id, modRevision, runId } = successor;
-      const provided = [modifiedAt(view.keys.firing(id), modRevision)];
-      return { act: 'skip', reason: `replaced by ${runId} before it began`, provided };
+      const reason = `replaced by ${successor.runId} before it began`;
+      return { act: 'skip', reason, provided: this.#asSeen([successor]) };
     }
     const isEnding = running.some(({ runId }) => view.kills.has(runId));
     if (own.slot !== undefined || isEnding) return null;
@@ -337,17 +366,22 @@ export class Slots {
     for (const other of this.#lines.of(limit)) {
       if (other.runId === firing.runId || startTime(other) > throughMs || !comesFirst(other, firing))
         continue;
-      if (this.#isInLine(other, nowMs) && this.#hasTaker(other)) count += 1;
+      if (this.#isInLine(other, limit, nowMs) && this.#hasTaker(other)) count += 1;
     }
     return count;
   }
 
-  /** It waits for nothing but a limit, and perhaps for a worker that has room. */
-  #isInLine(firing: FiringEntry, nowMs: number): boolean {
+  /** It waits for nothing but this limit, and perhaps for a worker that has room. */
+  #isInLine(firing: FiringEntry, limit: string, nowMs: number): boolean {
     const { view, isRaceable } = this.#context;
     const job = view.jobs.get(firing.id.job)?.job;
     if (!job || isInFlight(view, firing) || this.#claiming.has(firing.runId)) return false;
-    return isRaceable(firing) && this.#own(firing, job, nowMs).slot !== undefined;
+    if (!isRaceable(firing) || this.#own(firing, job, nowMs).slot === undefined) return false;
+    return job.limits.every((name) => name === limit || this.#room(name, firing.runId) > 0);
+  }
+
+  #room(limit: string, exceptRunId?: string): number {
+    return (this.#context.view.limits.get(limit)?.size ?? 0) - this.#takenOf(limit, exceptRunId).size;
   }
 
   #hasTaker(firing: FiringEntry): boolean {
@@ -357,8 +391,7 @@ export class Slots {
   }
 
   #nextInLine(name: string, nowMs: number): FiringEntry[] {
-    const size = this.#context.view.limits.get(name)?.size ?? 0;
-    const free = size - this.#takenOf(name).size;
+    const free = this.#room(name);
     if (free <= 0) return [];
     const waiting = [...this.#lines.of(name)].filter(({ id, runId }) =>
       this.#waiting.get(id.job)?.has(runId),
@@ -368,7 +401,7 @@ export class Slots {
     for (const firing of waiting.sort((a, b) => (comesFirst(a, b) ? -1 : 1))) {
       if (served >= free) break;
       // As of now: whose retry has come due meanwhile may stand before it in the queue of its job.
-      if (!this.#isInLine(firing, nowMs)) continue;
+      if (!this.#isInLine(firing, name, nowMs)) continue;
       next.push(firing);
       // One for whom nobody has room is told as well, to wait for room from now on, and keeps nobody waiting.
       if (this.#hasTaker(firing)) served += 1;

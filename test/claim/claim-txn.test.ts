@@ -27,7 +27,7 @@ function prepare(node: 'a' | 'b', more: Partial<ClaimRequest> = {}) {
   return prepareClaim(keys, {
     ...{ id, firing: planned, firingRevision: revisions.firing, jobRevision: revisions.job },
     ...{ nodeId: node, worker: node, leaseId: leases[node], slot: 0, afterCrash: false, nowMs: 500 },
-    ...{ limitSlots: [], count: null },
+    ...{ limitSlots: [], provided: [], count: null },
     ...more,
   });
 }

@@ -37,7 +37,14 @@ it('lets one of ten clients win a claim, and tells the others who holds it', asy
           leaseId,
           nowMs: Date.now(),
         },
-        ...{ nodeId: `node-${index}`, worker: `worker-${index}`, slot: 0, limitSlots: [], afterCrash: false },
+        ...{
+          nodeId: `node-${index}`,
+          worker: `worker-${index}`,
+          slot: 0,
+          limitSlots: [],
+          provided: [],
+          afterCrash: false,
+        },
         count: null,
       });
     }),

@@ -40,7 +40,14 @@ function claim(second: number, seen: RunCount | null): ClaimResult {
   const next = { job, runs: (seen?.value?.runs ?? 0) + 1, at: 500 };
   const { txn, interpret } = prepareClaim(keys, {
     ...{ id, firing: planned, firingRevision, jobRevision: job, leaseId, nowMs: 500 },
-    ...{ nodeId: `n${second}`, worker: `n${second}`, slot: null, limitSlots: [], afterCrash: false },
+    ...{
+      nodeId: `n${second}`,
+      worker: `n${second}`,
+      slot: null,
+      limitSlots: [],
+      provided: [],
+      afterCrash: false,
+    },
     count: { seenRevision: seen?.modRevision ?? 0, next },
   });
   return interpret(etcd.txn(txn));
