@@ -82,7 +82,7 @@ function difference(before: Snapshot, after: Snapshot, firings: number): Figures
 }
 
 /** Null where there is no `/proc`, or no such process. */
-async function processTimes(pid: number): Promise<{ ownMs: number; childrenMs: number } | null> {
+export async function processTimes(pid: number): Promise<{ ownMs: number; childrenMs: number } | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   if (stat === null) return null;
   // The name in parentheses may hold anything; user time is the 14th field, and the third after it is the state.

@@ -3,8 +3,8 @@
  * package lists and a cache of its own in a temporary folder, with the system's sources, keys and proxy settings, so
  * signatures are checked as usual; the packages are unpacked, not installed.
  */
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { execa, ExecaError } from 'execa';
 
 const STEP_TIMEOUT_MS = 300_000;
@@ -15,6 +15,8 @@ export interface AptInstall {
   packages: readonly string[];
   /** Paths inside the packages of the programs that are kept, for example `usr/bin/etcd`. */
   programs: readonly string[];
+  /** Keeps the shared libraries of the packages beside the programs, too, for `LD_LIBRARY_PATH`. */
+  libraries?: boolean;
   /** The folder that will hold the programs; its parent is the cache. */
   into: string;
   cacheDir: string;
@@ -57,12 +59,22 @@ export async function installWithApt(install: AptInstall): Promise<void> {
     }
     const ready = join(work, 'ready');
     await mkdir(ready);
-    for (const program of install.programs)
-      await rename(join(root, program), join(ready, program.split('/').at(-1)!));
+    const libraries = install.libraries === true ? await sharedLibraries(root) : [];
+    // Copies, since a program can be a link to one in another package.
+    for (const file of [...install.programs.map((program) => join(root, program)), ...libraries])
+      await copyFile(file, join(ready, basename(file)));
     await moveInPlace(ready, install.into);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** By the names under which programs ask for them, such as `liblzf.so.1`. */
+async function sharedLibraries(root: string): Promise<string[]> {
+  const files = await readdir(root, { recursive: true, withFileTypes: true });
+  return files
+    .filter((file) => !file.isDirectory() && /\.so(\.\d+)*$/.test(file.name))
+    .map((file) => join(file.parentPath, file.name));
 }
 
 /** A non-empty folder at the target says that another process was faster; its files are as good as ours. */

@@ -1,0 +1,247 @@
+/**
+ * BullMQ on Redis. What repeats is a job scheduler with a cron pattern for each job (`upsertJobScheduler`); what is due at
+ * one instant once is a delayed job for each, BullMQ's own way for that, which spares it the scheduler's work. As many worker
+ * processes as etcron has, on one queue; the redis-server syncs its append-only file before each reply. Each scenario has
+ * a Redis of its own.
+ *
+ * `TUNING` is what was best of those tried for each scenario: see docs/performance.md.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Queue } from 'bullmq';
+import type { Figures } from '../scenario.js';
+import { processTimes } from '../usage.js';
+import type { BullmqOrder, FromWorker, ToWorker } from './bullmq-worker-process.js';
+import { findRedis, type RedisBinary } from './find-redis.js';
+import type { Peer, PeerContext } from './peer.js';
+import { startRedis, type RedisServer } from './redis-server.js';
+import { judgeStarts, type StartNote } from './starts.js';
+
+interface Work {
+  /** Once per second, or all at one instant. */
+  readonly repeats: boolean;
+  readonly command: boolean;
+  readonly instances: number;
+  readonly concurrency: number;
+}
+
+const WORKER_PROGRAM = fileURLToPath(new URL('./bullmq-worker-process.js', import.meta.url));
+const QUEUE = 'bench';
+const WARM_UP_MS = 5_000;
+/** From the last due time on: what is not done then counts as lost. */
+const DONE_WITHIN_MS = 60_000;
+const POLL_MS = 100;
+const COLLECT_EVERY_MS = 1_000;
+const JOBS_PER_CALL = 1_000;
+const SCHEDULERS_IN_FLIGHT = 100;
+
+const WORK: Readonly<Record<string, Work>> = {
+  'every-second-handler': { repeats: true, command: false, instances: 1, concurrency: 50 },
+  'every-second-command': { repeats: true, command: true, instances: 1, concurrency: 50 },
+  burst: { repeats: false, command: false, instances: 1, concurrency: 100 },
+  sustained: { repeats: true, command: false, instances: 1, concurrency: 100 },
+};
+
+/** Null, after saying why, where there is no Redis to be had: the benchmark goes on without. */
+export async function findBullmqPeer(say: (line: string) => void): Promise<Peer | null> {
+  try {
+    return new BullmqPeer(await findRedis({ onProgress: say }));
+  } catch (error) {
+    say(`There is no peer to compare with: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
+  }
+}
+
+export class BullmqPeer implements Peer {
+  readonly name = 'BullMQ on Redis, appendfsync always';
+  readonly #redis: RedisBinary;
+
+  constructor(redis: RedisBinary) {
+    this.#redis = redis;
+  }
+
+  versions(): Promise<Record<string, string>> {
+    const require = createRequire(import.meta.url);
+    const { version } = require('bullmq/package.json') as { version: string };
+    return Promise.resolve({ bullmq: version, redis: this.#redis.version });
+  }
+
+  async run(scenario: string, context: PeerContext): Promise<Figures | null> {
+    const work = WORK[scenario];
+    if (!work) return null;
+    const redis = await startRedis(this.#redis);
+    const processes = new WorkerProcesses();
+    const queue = new Queue(QUEUE, { connection: { host: '127.0.0.1', port: redis.port } });
+    queue.on('error', (error) => context.say(`BullMQ: ${error.message}`));
+    try {
+      return await measure(work, context, redis, queue, processes);
+    } finally {
+      processes.stop();
+      await queue.disconnect();
+      await redis.stop();
+    }
+  }
+}
+
+async function measure(
+  work: Work,
+  { jobs, seconds, workers, say }: PeerContext,
+  redis: RedisServer,
+  queue: Queue,
+  processes: WorkerProcesses,
+): Promise<Figures> {
+  const { instances, concurrency, command } = work;
+  await processes.start(workers, { port: redis.port, queue: QUEUE, instances, concurrency, command });
+  const { firstDueMs, expected } = work.repeats
+    ? await putSchedulers(queue, jobs, seconds)
+    : await putDelayed(queue, jobs);
+
+  await sleep(firstDueMs - 500 - Date.now());
+  const before = await usage(redis, processes);
+  const lastDueMs = firstDueMs + (seconds - 1) * 1000;
+  const giveUpAtMs = lastDueMs + DONE_WITHIN_MS;
+  let spent: Figures;
+  let drained: Figures = {};
+  if (work.repeats) {
+    await sleep(lastDueMs + 500 - Date.now());
+    spent = difference(before, await usage(redis, processes), expected.size);
+  } else {
+    const drainMs = (await processes.completed(expected.size, giveUpAtMs)) - firstDueMs;
+    drained = { drainMs, perSecond: (jobs / drainMs) * 1000 };
+    spent = difference(before, await usage(redis, processes), expected.size);
+  }
+  const { starts, errors } = await processes.collect(expected, giveUpAtMs);
+  for (const error of errors) say(`BullMQ: ${error}`);
+  return { ...judgeStarts(expected, starts), ...drained, ...spent };
+}
+
+interface Expectation {
+  readonly firstDueMs: number;
+  /** Ids of BullMQ's jobs. */
+  readonly expected: ReadonlySet<string>;
+}
+
+async function putSchedulers(queue: Queue, jobs: number, seconds: number): Promise<Expectation> {
+  const names = Array.from({ length: jobs }, (_, index) => `job-${String(index).padStart(5, '0')}`);
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let name = names[next++]; name !== undefined; name = names[next++])
+      await queue.upsertJobScheduler(name, { pattern: '* * * * * *', tz: 'UTC' }, { name: 'firing' });
+  };
+  await Promise.all(Array.from({ length: SCHEDULERS_IN_FLIGHT }, lane));
+  const firstDueMs = Math.ceil((Date.now() + WARM_UP_MS) / 1000) * 1000;
+  const expected = new Set<string>();
+  for (let second = 0; second < seconds; second += 1)
+    for (const name of names) expected.add(`repeat:${name}:${firstDueMs + second * 1000}`);
+  return { firstDueMs, expected };
+}
+
+async function putDelayed(queue: Queue, jobs: number): Promise<Expectation> {
+  // Putting them takes about a tenth of a millisecond each.
+  const firstDueMs = Math.ceil((Date.now() + WARM_UP_MS + jobs) / 1000) * 1000;
+  const ids = Array.from({ length: jobs }, (_, index) => `burst-${index}`);
+  for (let from = 0; from < jobs; from += JOBS_PER_CALL) {
+    const timestamp = Date.now();
+    const some = ids.slice(from, from + JOBS_PER_CALL).map((jobId) => ({
+      name: 'firing',
+      data: { dueMs: firstDueMs },
+      opts: { jobId, timestamp, delay: firstDueMs - timestamp },
+    }));
+    await queue.addBulk(some);
+  }
+  if (Date.now() > firstDueMs) throw new Error('the delayed jobs could not be put in time');
+  return { firstDueMs, expected: new Set(ids) };
+}
+
+interface Usage {
+  readonly workersMs: number;
+  readonly commandsMs: number;
+  readonly redisMs: number;
+}
+
+async function usage(redis: RedisServer, processes: WorkerProcesses): Promise<Usage> {
+  const sum = (values: readonly number[]): number => values.reduce((total, one) => total + one, 0);
+  const workers = await Promise.all(processes.pids.map(processTimes));
+  return {
+    workersMs: sum(workers.map((times) => times?.ownMs ?? NaN)),
+    commandsMs: sum(workers.map((times) => times?.childrenMs ?? NaN)),
+    redisMs: (await processTimes(redis.pid))?.ownMs ?? NaN,
+  };
+}
+
+function difference(before: Usage, after: Usage, firings: number): Figures {
+  const all = {
+    workerCpuMs: (after.workersMs - before.workersMs) / firings,
+    commandCpuMs: (after.commandsMs - before.commandsMs) / firings,
+    redisCpuMs: (after.redisMs - before.redisMs) / firings,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => Number.isFinite(value)));
+}
+
+interface Collected {
+  readonly starts: readonly StartNote[];
+  readonly errors: readonly string[];
+}
+
+class WorkerProcesses {
+  #children: ChildProcess[] = [];
+
+  get pids(): number[] {
+    return this.#children.map(({ pid }) => pid!);
+  }
+
+  async start(count: number, order: BullmqOrder): Promise<void> {
+    this.#children = Array.from({ length: count }, () => fork(WORKER_PROGRAM, { serialization: 'advanced' }));
+    await this.#ask({ type: 'start', order });
+  }
+
+  /** Waits for so many completed runs; returns when the last one was acknowledged (wall clock, ms). */
+  async completed(count: number, giveUpAtMs: number): Promise<number> {
+    for (;;) {
+      const reports = await this.#ask({ type: 'progress' });
+      const completed = reports.reduce((sum, report) => sum + report.completed, 0);
+      if (completed >= count || Date.now() > giveUpAtMs)
+        return Math.max(...reports.map(({ lastCompletedMs }) => lastCompletedMs));
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** All starts so far, when all expected ones are among them or `giveUpAtMs` (wall clock) has passed. */
+  async collect(expected: ReadonlySet<string>, giveUpAtMs: number): Promise<Collected> {
+    const starts: StartNote[] = [];
+    const missing = new Set(expected);
+    for (;;) {
+      const reports = await this.#ask({ type: 'report' });
+      for (const start of reports.flatMap((report) => report.starts)) {
+        missing.delete(start.id);
+        starts.push(start);
+      }
+      if (missing.size === 0 || Date.now() > giveUpAtMs)
+        return { starts, errors: [...new Set(reports.flatMap(({ errors }) => errors))] };
+      await sleep(COLLECT_EVERY_MS);
+    }
+  }
+
+  stop(): void {
+    for (const child of this.#children) child.kill('SIGKILL');
+  }
+
+  #ask(message: ToWorker): Promise<FromWorker[]> {
+    return Promise.all(this.#children.map((child) => ask(child, message)));
+  }
+}
+
+/** Rejects when the process ends before it answers. */
+function ask(child: ChildProcess, message: ToWorker): Promise<FromWorker> {
+  return new Promise((resolve, reject) => {
+    const ended = (): void => reject(new Error('a worker process of BullMQ ended'));
+    child.once('exit', ended);
+    child.once('message', (answer: FromWorker) => {
+      child.off('exit', ended);
+      resolve(answer);
+    });
+    child.send(message);
+  });
+}
