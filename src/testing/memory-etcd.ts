@@ -13,6 +13,7 @@
  * `changes`, which are there for checkers.
  */
 import type { Clock } from '../clock.js';
+import { holds } from '../etcd/compare.js';
 import type {
   KeyRange,
   KeyValue,
@@ -28,7 +29,7 @@ import { KeySpace, compareKeys } from './key-space.js';
 import { Leases } from './leases.js';
 import { MemoryStore, type MemoryStoreOptions } from './memory-store.js';
 import { compacted, leaseNotFound, refused } from './refusals.js';
-import { checkKey, checkTxn, holds } from './txn-rules.js';
+import { checkKey, checkTxn } from './txn-rules.js';
 
 /** Something that the server did, in the order in which it did it. Refused requests and ranges are not listed. */
 export interface HistoryEntry {

@@ -52,6 +52,35 @@ describe('TxnBatcher', () => {
     expect((await Promise.all(results)).map((one) => one.succeeded)).toEqual([true, false, true]);
   });
 
+  it('sends the others once more together, and asks etcd no second time about the guilty', async () => {
+    const { clock, etcd, store, batcher } = setUp();
+    for (const key of ['k03', 'k17']) etcd.txn({ compare: [], success: [put(key, 'old')] });
+    let calls = 0;
+    store.intercept = ({ phase }) => void (calls += phase === 'request' ? 1 : 0);
+    const keys = Array.from({ length: 40 }, (_, index) => `k${String(index).padStart(2, '0')}`);
+    const results = keys.map((key) => batcher.submit(create(key)));
+    await clock.settle();
+    const found = (await Promise.all(results)).map(({ succeeded, results: [first] }) =>
+      succeeded ? 'created' : first?.type === 'get' && first.kvs[0]?.value.toString(),
+    );
+    expect(found).toEqual(keys.map((key) => (key === 'k03' || key === 'k17' ? 'old' : 'created')));
+    expect(calls).toBe(2);
+  });
+
+  it('sends one alone whose failure a group could not tell', async () => {
+    const { clock, etcd, batcher, sent } = setUp();
+    etcd.txn({ compare: [], success: [put('r1', '1'), put('r2', '2')] });
+    const byRange: Txn = {
+      ...{ compare: [absent('r1')], success: [put('r1', 'x')] },
+      failure: [{ type: 'get', key: 'r1', end: 'r9' }],
+    };
+    const results = [create('a'), byRange, create('b')].map((txn) => batcher.submit(txn));
+    await clock.settle();
+    const [, ranged] = await Promise.all(results);
+    expect(ranged!.results[0]).toMatchObject({ kvs: [{ key: 'r1' }, { key: 'r2' }] });
+    expect(sent).toEqual([1, 1, 1]);
+  });
+
   it('lets only the guilty one be refused', async () => {
     const { clock, etcd, batcher } = setUp();
     const good = batcher.submit(create('a'));
