@@ -1,7 +1,10 @@
 /** Real worker processes on the etcd of the benchmark, under a key prefix of their own. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { ChildProcess } from 'node:child_process';
 import { leaderRecordSchema } from '../src/election/leader-record.js';
 import { workerNameOf } from '../src/election/worker-record.js';
@@ -12,6 +15,8 @@ import { listRange } from '../src/etcd/listing.js';
 import { decodeRecord } from '../src/etcd/record.js';
 import { prefixRange, singleKey } from '../src/etcd/store.js';
 import { put } from '../src/etcd/txn.js';
+import { cursorRecordSchema, type CursorRecord } from '../src/view/cursor-record.js';
+import { askForNotes, readNotes, type StartNote } from './notes.js';
 import { WORKERS, type ScenarioContext } from './scenario.js';
 
 const READY_WITHIN_MS = 60_000;
@@ -23,10 +28,23 @@ const KEPT_LINES = 20;
 /** Of each worker, when it is about what happened and not about a start that failed. */
 const TOLD_LINES = 2;
 
+const HANDLER_WORKER = fileURLToPath(new URL('./handler-worker.js', import.meta.url));
+/** Runs at once: no bound that a scenario could reach. */
+const HANDLER_CAPACITY = '50000';
+
 export const PROFILED_WORKER = 'w-1';
 
 /** What a scenario may change about its workers. */
 export interface WorkerSetup {
+  /** How many; default 3. */
+  readonly workers?: number;
+  /**
+   * `command`: the program `etcron worker` with its defaults. `handler`: a program with etcron as a library and one handler,
+   * `noop`, whose notes the scenario reads.
+   */
+  readonly kind?: 'command' | 'handler';
+  /** More flags for `etcron worker`. */
+  readonly flags?: readonly string[];
   /** Before the program. */
   readonly nodeArgs?: readonly string[];
   readonly env?: (name: string) => NodeJS.ProcessEnv;
@@ -54,12 +72,18 @@ export class BenchCluster {
   readonly #context: ScenarioContext;
   readonly #setup: WorkerSetup;
   readonly #workers: WorkerProcess[] = [];
-  /** Of the workers above, those that were killed on purpose. */
+  /** Of the workers above, those that were killed or stopped on purpose. */
   readonly #killed = new Set<WorkerProcess>();
+  /** For the notes of handlers. */
+  readonly #folder: string;
+  /** The etcd revision of the last definition that was put. */
+  #jobsRevision = 0;
+  #stopping: Promise<void> | null = null;
 
-  private constructor(context: ScenarioContext, prefix: string, setup: WorkerSetup) {
+  private constructor(context: ScenarioContext, prefix: string, setup: WorkerSetup, folder: string) {
     this.#context = context;
     this.#setup = setup;
+    this.#folder = folder;
     this.keys = new Keys(prefix);
     const { profileDir } = context;
     this.profileFile = profileDir === null ? null : join(profileDir, `${prefix.slice(1)}.cpuprofile`);
@@ -72,7 +96,8 @@ export class BenchCluster {
     prefix: string,
     setup: WorkerSetup = {},
   ): Promise<BenchCluster> {
-    const cluster = new BenchCluster(context, prefix, setup);
+    const folder = await mkdtemp(join(tmpdir(), 'etcron-bench-'));
+    const cluster = new BenchCluster(context, prefix, setup, folder);
     try {
       await cluster.complete();
       return cluster;
@@ -84,8 +109,22 @@ export class BenchCluster {
 
   /** Starts as many workers as are missing, and waits until all are registered and one of them leads. */
   async complete(): Promise<void> {
-    while (this.#live.length < WORKERS) this.#startWorker(this.#workers.length + 1);
+    while (this.#live.length < this.#size) this.#startWorker();
     await this.#ready();
+  }
+
+  /** Starts one worker more, without waiting for anything. */
+  add(flags: readonly string[] = []): BenchWorker {
+    const { name, child } = this.#startWorker(flags);
+    return { name, pid: child.pid! };
+  }
+
+  /** Has one worker drain and end. */
+  async remove({ pid }: BenchWorker): Promise<void> {
+    const worker = this.#live.find(({ child }) => child.pid === pid)!;
+    this.#killed.add(worker);
+    worker.child.kill('SIGTERM');
+    await worker.ended;
   }
 
   /** Those that were not killed. */
@@ -122,23 +161,72 @@ export class BenchCluster {
   }
 
   /**
-   * Puts `count` jobs `<label>-<number>` that run `/bin/true` on `schedule`, or what `more` says; returns their names.
+   * Puts `count` jobs `<label>-<number>`, from the number `first` on, that do the work of these workers (`/bin/true`, or the
+   * handler) on `schedule`, or what `more` says; returns their names.
    */
   async putJobs(
     count: number,
     schedule: string,
     more: Readonly<Record<string, unknown>> = {},
     label = 'job',
+    first = 0,
   ): Promise<string[]> {
-    const names = Array.from({ length: count }, (_, index) => `${label}-${String(index).padStart(5, '0')}`);
-    const definition = JSON.stringify({ schedule, command: ['/bin/true'], overlap: 'allow', ...more });
-    for (let from = 0; from < count; from += JOBS_PER_TXN) {
-      const success = names
-        .slice(from, from + JOBS_PER_TXN)
-        .map((name) => put(this.keys.job(name), definition));
-      await this.store.txn({ compare: [], success });
-    }
+    const names = Array.from(
+      { length: count },
+      (_, index) => `${label}-${String(first + index).padStart(5, '0')}`,
+    );
+    await this.putDefinitions(names.map((name) => [name, { schedule, ...more }]));
     return names;
+  }
+
+  /** Puts jobs by name; what they do not say, such as the work, is as with `putJobs`. */
+  async putDefinitions(
+    jobs: readonly (readonly [name: string, fields: Readonly<Record<string, unknown>>])[],
+  ): Promise<void> {
+    const work = this.#setup.kind === 'handler' ? { handler: 'noop' } : { command: ['/bin/true'] };
+    for (let from = 0; from < jobs.length; from += JOBS_PER_TXN) {
+      const success = jobs
+        .slice(from, from + JOBS_PER_TXN)
+        .map(([name, fields]) =>
+          put(this.keys.job(name), JSON.stringify({ ...work, overlap: 'allow', ...fields })),
+        );
+      this.#jobsRevision = (await this.store.txn({ compare: [], success })).revision;
+    }
+  }
+
+  /**
+   * Waits until everything due up to `dueMs` of the jobs as they are now has been planned; returns how long that took, in ms,
+   * or null when it took more than `withinMs`.
+   */
+  async plannedThrough(dueMs: number, withinMs = PLANNED_WITHIN_MS): Promise<number | null> {
+    const startMs = performance.now();
+    for (;;) {
+      const cursor = await this.cursor();
+      const tookMs = performance.now() - startMs;
+      if (cursor !== null && cursor.jobsRevision >= this.#jobsRevision && cursor.plannedThrough.due >= dueMs)
+        return tookMs;
+      if (tookMs > withinMs) return null;
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** How far the leader has planned. */
+  async cursor(): Promise<CursorRecord | null> {
+    const [kv] = (await this.store.range(singleKey(this.keys.cursor))).kvs;
+    const cursor = kv && decodeRecord(cursorRecordSchema, kv);
+    return cursor?.ok ? cursor.value : null;
+  }
+
+  /** What the handlers have noted up to now, of all workers, dead ones included (but for the last second of those that were killed). */
+  async notes(): Promise<StartNote[]> {
+    const all: StartNote[] = [];
+    for (const worker of this.#workers) {
+      const file = this.#notesFile(worker.name);
+      const isUp = !this.#killed.has(worker) && this.#stopping === null;
+      for (const note of isUp ? await askForNotes(file, worker.child.pid!) : (await readNotes(file)).notes)
+        all.push(note);
+    }
+    return all;
   }
 
   /** Waits until each of the jobs has a firing that is yet to come; returns how long that took, in ms. */
@@ -167,8 +255,19 @@ export class BenchCluster {
     });
   }
 
-  /** Lets the workers drain, and ends those that take too long. Idempotent. */
+  /** Lets the workers drain, and ends those that take too long; what they left in etcd can still be read. Idempotent. */
+  stopWorkers(): Promise<void> {
+    return (this.#stopping ??= this.#stopWorkers());
+  }
+
+  /** Stops the workers and lets go of everything. Idempotent. */
   async stop(): Promise<void> {
+    await this.stopWorkers();
+    await this.store.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #stopWorkers(): Promise<void> {
     for (const { child } of this.#workers) child.kill('SIGTERM');
     const timeout = new AbortController();
     const late = sleep(STOP_WITHIN_MS, undefined, { signal: timeout.signal }).then(
@@ -178,12 +277,19 @@ export class BenchCluster {
     await Promise.all(this.#workers.map(({ ended }) => ended));
     timeout.abort();
     await late;
-    await this.store.close();
   }
 
-  #startWorker(number: number): void {
-    const { program, etcd } = this.#context;
-    const name = `w-${number}`;
+  get #size(): number {
+    return this.#setup.workers ?? WORKERS;
+  }
+
+  #notesFile(name: string): string {
+    return join(this.#folder, `${name}.notes`);
+  }
+
+  #startWorker(flags: readonly string[] = []): WorkerProcess {
+    const { etcd } = this.#context;
+    const name = `w-${this.#workers.length + 1}`;
     const profile =
       this.profileFile !== null && name === PROFILED_WORKER
         ? [
@@ -194,22 +300,10 @@ export class BenchCluster {
             basename(this.profileFile),
           ]
         : [];
-    const where = ['--endpoints', new URL(etcd.endpoint).host, '--prefix', this.keys.prefix];
+    const where = ['--name', name, '--endpoints', new URL(etcd.endpoint).host, '--prefix', this.keys.prefix];
     const child = spawnGuarded(
       process.execPath,
-      [
-        ...profile,
-        ...(this.#setup.nodeArgs ?? []),
-        program,
-        'worker',
-        '--name',
-        name,
-        ...where,
-        '--log-format',
-        'json',
-        '--log-level',
-        'warn',
-      ],
+      [...profile, ...(this.#setup.nodeArgs ?? []), ...this.#programOf(name), ...where, ...flags],
       // In a folder without a configuration file.
       { env: { ...ownEnvironment(), ...this.#setup.env?.(name) }, cwd: etcd.dataDir, stopWhenOrphaned: true },
     );
@@ -224,6 +318,24 @@ export class BenchCluster {
       });
     }
     child.on('error', (error) => lines.push(error.message));
+    return worker;
+  }
+
+  #programOf(name: string): string[] {
+    const { program } = this.#context;
+    if (this.#setup.kind !== 'handler')
+      return [program, 'worker', '--log-format', 'json', '--log-level', 'warn', ...(this.#setup.flags ?? [])];
+    // The library that belongs to the program that is measured.
+    const library = new URL('../index.js', pathToFileURL(program)).href;
+    return [
+      HANDLER_WORKER,
+      '--library',
+      library,
+      '--notes',
+      this.#notesFile(name),
+      '--capacity',
+      HANDLER_CAPACITY,
+    ];
   }
 
   get #live(): WorkerProcess[] {
@@ -238,9 +350,11 @@ export class BenchCluster {
       const { kvs } = await this.store.range(prefixRange(this.keys.workers));
       const registered = new Set(kvs.map((kv) => workerNameOf(kv.key.slice(this.keys.workers.length))));
       const ready = this.#live.filter(({ name }) => registered.has(name)).length;
-      if (ready === WORKERS && (await this.leader()) !== null) return;
+      if (ready === this.#live.length && (await this.leader()) !== null) return;
       if (performance.now() > giveUpAt) {
-        throw new Error(`${ready} of ${WORKERS} workers registered in time\n${this.complaints().join('\n')}`);
+        throw new Error(
+          `${ready} of ${this.#live.length} workers registered in time\n${this.complaints().join('\n')}`,
+        );
       }
       await sleep(POLL_MS);
     }

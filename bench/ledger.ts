@@ -35,6 +35,8 @@ export class Ledger {
   /** The attempts that each firing was claimed for, in order. */
   readonly #claims = new Map<string, number[]>();
   readonly #records = new Map<string, RunRecord[]>();
+  /** Of the first record of each firing. */
+  readonly #recordRevisions = new Map<string, number>();
   readonly #missed: { job: string; from: number; through: number }[] = [];
   /** Locks and run records that cannot be read. */
   readonly #broken: string[] = [];
@@ -51,7 +53,7 @@ export class Ledger {
       } else if (key.startsWith(keys.runs)) {
         const runId = key.slice(keys.runs.length);
         const decoded = decodeRun(event.kv);
-        if (decoded.ok) this.#recorded(runId, decoded.value);
+        if (decoded.ok) this.#recorded(runId, decoded.value, event.kv.modRevision);
         else this.#broken.push(`${runId}: ${decoded.problem}`);
       }
     }
@@ -59,6 +61,11 @@ export class Ledger {
 
   has(runId: string): boolean {
     return this.#records.has(runId);
+  }
+
+  /** The etcd revision at which the firing was recorded; Infinity for one that has no record. */
+  recordedAt(runId: string): number {
+    return this.#recordRevisions.get(runId) ?? Infinity;
   }
 
   recordOf(runId: string): RunRecord | undefined {
@@ -116,6 +123,7 @@ export class Ledger {
     for (const runId of expected) {
       this.#claims.delete(runId);
       this.#records.delete(runId);
+      this.#recordRevisions.delete(runId);
     }
     return account;
   }
@@ -128,7 +136,8 @@ export class Ledger {
     return again.length === 0 ? [] : [`${again.length} firings came up again: ${shorten(again)}`];
   }
 
-  #recorded(runId: string, record: RunRecord): void {
+  #recorded(runId: string, record: RunRecord, revision: number): void {
+    if (!this.#recordRevisions.has(runId)) this.#recordRevisions.set(runId, revision);
     append(this.#records, runId, record);
     if (record.missed !== null) this.#missed.push({ job: jobOf(runId), ...record.missed });
   }

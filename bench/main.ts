@@ -21,6 +21,8 @@ import { etcdCeiling } from './scenarios/etcd-ceiling.js';
 import { everySecondCommand } from './scenarios/every-second-command.js';
 import { leaderKill } from './scenarios/leader-kill.js';
 import { memory } from './scenarios/memory.js';
+import { saturation } from './scenarios/saturation.js';
+import { sustained } from './scenarios/sustained.js';
 import { workerKill } from './scenarios/worker-kill.js';
 
 interface BenchOptions {
@@ -36,6 +38,8 @@ interface BenchOptions {
 const SCENARIOS: readonly Scenario[] = [
   everySecondCommand,
   drainBurst,
+  sustained,
+  saturation,
   workerKill,
   leaderKill,
   memory,
