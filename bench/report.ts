@@ -1,49 +1,41 @@
-/** The table that a person reads: the median of the runs, with their range. */
+/** What a person reads on the terminal: the median of the runs with their range, beside raw limits, the peer and the targets. */
 import Table from 'cli-table3';
+import { formatRatio, formatSummary, formatVerdict, rowsOf } from './comparison.js';
 import type { Cost } from './cpu-profile.js';
-import type { Machine } from './machine.js';
-import type { Figures, Measure, Scenario } from './scenario.js';
-import { median } from './statistics.js';
+import { describeBench } from './description.js';
+import type { BenchResults, ScenarioResults } from './results.js';
 
 const SHOWN_COSTS = 10;
 
-export interface ScenarioRuns {
-  readonly scenario: Scenario;
-  /** One for each run. */
-  readonly runs: readonly Figures[];
+export function renderReport(results: BenchResults): string {
+  const { scenarios, peer } = results;
+  return [...describeBench(results), ...scenarios.map((scenario) => renderScenario(scenario, peer))].join(
+    '\n',
+  );
 }
 
-export interface Summary {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
-
-/** Null when no run has the figure. */
-export function summarize(runs: readonly Figures[], key: string): Summary | null {
-  const values = runs.map((figures) => figures[key]).filter((value) => value !== undefined);
-  if (values.length === 0) return null;
-  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
-}
-
-export function renderReport(machine: Machine, results: readonly ScenarioRuns[], runs: number): string {
-  const columns = runs === 1 ? ['', 'one run'] : ['', `median of ${runs} runs`, 'range'];
+/** Columns that would be empty are left out. */
+function renderScenario(scenario: ScenarioResults, peer: BenchResults['peer']): string {
+  const rows = rowsOf(scenario, peer);
+  const runs = scenario.runs.length;
+  const columns = [
+    {
+      head: runs === 1 ? 'one run' : `median of ${runs} runs (range)`,
+      cells: rows.map(({ etcron, measure }) => formatSummary(etcron, measure, runs)),
+    },
+    { head: 'raw limit', cells: rows.map(({ raw, measure }) => formatSummary(raw, measure, runs)) },
+    { head: 'peer', cells: rows.map(({ peer: ofPeer, measure }) => formatSummary(ofPeer, measure, runs)) },
+    { head: 'peer ÷ etcron', cells: rows.map(({ peerRatio }) => formatRatio(peerRatio)) },
+    { head: 'target', cells: rows.map(({ target, measure }) => target && formatVerdict(target, measure)) },
+  ].filter(({ cells }) => cells.some((cell) => cell !== null && cell !== ''));
   const table = new Table({
-    head: columns,
-    colAligns: ['left', 'right', 'right'],
+    head: ['', ...columns.map(({ head }) => head)],
+    colAligns: ['left', ...columns.map(() => 'right' as const)],
     style: { head: [], border: [], compact: true },
   });
-  for (const { scenario, runs: figures } of results) {
-    table.push([{ content: `${scenario.name}: ${scenario.title}`, colSpan: columns.length }]);
-    for (const measure of scenario.measures) {
-      const summary = summarize(figures, measure.key);
-      if (summary === null) continue;
-      const { median: middle, min, max } = summary;
-      const cells = [`  ${measure.label}`, `${format(middle, measure)} ${measure.unit}`.trimEnd()];
-      table.push(runs === 1 ? cells : [...cells, `${format(min, measure)} – ${format(max, measure)}`]);
-    }
-  }
-  return `${describe(machine)}\n${table.toString()}`;
+  for (const [index, { measure }] of rows.entries())
+    table.push([measure.label, ...columns.map(({ cells }) => cells[index] ?? '')]);
+  return `\n${scenario.name}: ${scenario.title}\n${table.toString()}`;
 }
 
 /** The greatest costs of one firing, and what is left. */
@@ -52,19 +44,4 @@ export function renderCosts(costs: readonly Cost[]): string {
   const rest = costs.slice(SHOWN_COSTS).reduce((sum, { ms }) => sum + ms, 0);
   const lines = [...shown, { place: 'everything else', ms: rest }];
   return `time of one worker per firing:\n${lines.map(({ place, ms }) => `  ${ms.toFixed(2).padStart(7)} ms  ${place}`).join('\n')}`;
-}
-
-function describe(machine: Machine): string {
-  const { node, etcd, etcron, platform, cpu, cores, memoryGiB, disk, loadAtStart, startedAt } = machine;
-  return [
-    `etcron ${etcron}, Node ${node}, etcd ${etcd} (one member, fsync on, data on ${disk})`,
-    `${cores} cores (${cpu}), ${memoryGiB} GiB, ${platform}`,
-    `begun ${startedAt}, load average before ${loadAtStart.toFixed(1)}`,
-  ].join('\n');
-}
-
-function format(value: number, { digits }: Measure): string {
-  return Number.isNaN(value)
-    ? '–'
-    : value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }

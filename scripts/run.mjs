@@ -1,5 +1,5 @@
 /**
- * What `npm start`, `npm test` and `npm run bench`, `chaos` and `simulate` run: all set-up first, then the program with
+ * What `npm start`, `npm test` and `npm run bench`, `bench:report`, `chaos` and `simulate` run: all set-up first, then the program with
  * the arguments that follow `--`.
  */
 import { spawn } from 'node:child_process';
@@ -11,6 +11,7 @@ const commands = {
   start: (args) => [join(root, 'dist', 'cli', 'main.js'), 'dev', '-f', 'jobs.example.yaml', ...args],
   test: (args) => [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args],
   bench: (args) => [join(setupTools(), 'bench', 'main.js'), ...args],
+  'bench:report': (args) => [join(setupTools(), 'bench', 'report-main.js'), ...args],
   chaos: (args) => [join(setupTools(), 'chaos', 'main.js'), ...args],
   simulate: (args) => [join(root, 'dist', 'testing', 'simulation', 'main.js'), ...args],
 };

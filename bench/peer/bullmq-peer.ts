@@ -4,14 +4,14 @@
  * processes as etcron has, on one queue; the redis-server syncs its append-only file before each reply. Each scenario has
  * a Redis of its own.
  *
- * `TUNING` is what was best of those tried for each scenario: see docs/performance.md.
+ * `WORK` holds what was best of what was tried for each scenario: see docs/performance.md.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Queue } from 'bullmq';
-import type { Figures } from '../scenario.js';
+import type { Figures, Measure } from '../scenario.js';
 import { processTimes } from '../usage.js';
 import type { BullmqOrder, FromWorker, ToWorker } from './bullmq-worker-process.js';
 import { findRedis, type RedisBinary } from './find-redis.js';
@@ -43,6 +43,14 @@ const WORK: Readonly<Record<string, Work>> = {
   burst: { repeats: false, command: false, instances: 1, concurrency: 100 },
   sustained: { repeats: true, command: false, instances: 1, concurrency: 100 },
 };
+
+/** What the figures of a run are that no scenario of etcron has. */
+export const BULLMQ_MEASURES: readonly Measure[] = [
+  { key: 'lost', label: 'due times that were not run', unit: '', digits: 0 },
+  { key: 'doubled', label: 'runs that were started again', unit: '', digits: 0 },
+  { key: 'early', label: 'runs that started early', unit: '', digits: 0 },
+  { key: 'redisCpuMs', label: 'CPU of Redis per firing', unit: 'ms', digits: 2 },
+];
 
 /** Null, after saying why, where there is no Redis to be had: the benchmark goes on without. */
 export async function findBullmqPeer(say: (line: string) => void): Promise<Peer | null> {
@@ -108,8 +116,8 @@ async function measure(
     await sleep(lastDueMs + 500 - Date.now());
     spent = difference(before, await usage(redis, processes), expected.size);
   } else {
-    const drainMs = (await processes.completed(expected.size, giveUpAtMs)) - firstDueMs;
-    drained = { drainMs, perSecond: (jobs / drainMs) * 1000 };
+    const finishedMs = (await processes.completed(expected.size, giveUpAtMs)) - firstDueMs;
+    drained = { finishedMs, perSecond: (jobs / finishedMs) * 1000 };
     spent = difference(before, await usage(redis, processes), expected.size);
   }
   const { starts, errors } = await processes.collect(expected, giveUpAtMs);
