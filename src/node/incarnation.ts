@@ -19,6 +19,7 @@ import { StoreError } from '../etcd/store-error.js';
 import { put } from '../etcd/txn.js';
 import { TxnBatcher } from '../etcd/txn-batcher.js';
 import { Leadership } from '../plan/leadership.js';
+import type { Standby } from '../plan/standby.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, ViewChanges } from '../view/cluster-view.js';
@@ -37,6 +38,7 @@ export interface IncarnationContext {
   readonly random: () => number;
   readonly log: Logger;
   readonly view: ClusterView;
+  readonly standby: Standby;
   readonly options: NodeOptions;
   readonly watchdog?: WorkerWatch | undefined;
   readonly executions: Executions;
@@ -105,6 +107,7 @@ export class Incarnation {
           {
             ...base,
             options,
+            standby: context.standby,
             housekeeping: options.housekeeping,
             isLeader: () =>
               this.#election.isLeader() && this.#election.term?.createRevision === term.createRevision,

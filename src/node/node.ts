@@ -16,6 +16,7 @@ import type { RunObserver } from '../claim/run-observer.js';
 import type { Keys } from '../etcd/keys.js';
 import { Mirror } from '../etcd/mirror.js';
 import type { Store } from '../etcd/store.js';
+import { Standby } from '../plan/standby.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Service } from '../service.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -54,6 +55,7 @@ export class Node implements Service {
   readonly #context: NodeContext;
   readonly #mirrors: Mirror[];
   readonly #view: ClusterView;
+  readonly #standby: Standby;
   readonly #executions: Executions;
   readonly #clockGuard: ClockGuard;
   readonly #stopped = new AbortController();
@@ -79,6 +81,7 @@ export class Node implements Service {
     this.#view = new ClusterView(keys, main, workers, ({ key, problem }) => {
       log.warn({ key, problem }, 'a value in etcd was not written by etcron or is damaged; it is ignored');
     });
+    this.#standby = new Standby(this.#view);
     this.#clockGuard = new ClockGuard(clock, options.name, options.maxClockSkewMs);
     this.#view.onChange(({ jobs }) => this.#reportBrokenJobs(jobs));
     this.#executions = new Executions(
@@ -154,6 +157,7 @@ export class Node implements Service {
       onElected: (nodeId) => observer?.elected?.(nodeId),
       onDeposed: (nodeId, reason) => observer?.deposed?.(nodeId, reason),
       view: this.#view,
+      standby: this.#standby,
       executions: this.#executions,
       clockGuard: this.#clockGuard,
       stopped: this.#stopped.signal,

@@ -3,7 +3,8 @@ import type { Term } from '../election/election.js';
 import { Expander } from './expander.js';
 import { Housekeeping, type HousekeepingOptions } from './housekeeping.js';
 import { LeaderWriter } from './leader-writer.js';
-import { Planner, type PlannerContext } from './planner.js';
+import { Planner } from './planner.js';
+import type { PlannerContext } from './planner-context.js';
 import { Unplaceable } from './unplaceable.js';
 
 export interface LeadershipContext extends PlannerContext {

@@ -6,6 +6,7 @@ import { prefixRange, singleKey } from '../../src/etcd/store.js';
 import { decodeRun, emptyRecord, encodeRun } from '../../src/history/run-record.js';
 import { jitteredStart } from '../../src/plan/jitter.js';
 import { Planner } from '../../src/plan/planner.js';
+import { Standby } from '../../src/plan/standby.js';
 import { parseSchedule } from '../../src/schedule/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
@@ -62,6 +63,7 @@ async function lead(
     (range) => new Mirror(store, range, { clock, log, name: 'test', random: () => 0.5 }),
   );
   const view = new ClusterView(keys, mirrors[0]!, mirrors[1]!, () => undefined);
+  const standby = new Standby(view);
   const starting = Promise.all(mirrors.map((mirror) => mirror.start()));
   await clock.settle();
   await starting;
@@ -71,7 +73,7 @@ async function lead(
   const leader: Leader = { store, view, fenced: 0, trusted: true, planner: null!, stop: null! };
   leader.planner = new Planner(
     {
-      ...{ store, keys, clock, log, view, options: OPTIONS, random: () => 0.5 },
+      ...{ store, keys, clock, log, view, standby, options: OPTIONS, random: () => 0.5 },
       isLeader: () => inOffice && leader.trusted,
       onFenced: () => {
         leader.fenced += 1;
