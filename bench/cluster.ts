@@ -194,6 +194,12 @@ export class BenchCluster {
     }
   }
 
+  /** Deletes all jobs whose names begin so. */
+  async deleteJobs(beginning = ''): Promise<void> {
+    const { start, end } = prefixRange(`${this.keys.jobs}${beginning}`);
+    await this.store.txn({ compare: [], success: [{ type: 'delete', key: start, end }] });
+  }
+
   /**
    * Waits until everything due up to `dueMs` of the jobs as they are now has been planned; returns how long that took, in ms,
    * or null when it took more than `withinMs`.

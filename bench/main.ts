@@ -3,27 +3,24 @@
  * are spawned) and prints a table. Exits with 1 when any firing was lost, doubled, early or failed: figures of a broken
  * run are worth nothing.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { collect, integerFlag } from '../src/cli/parse-flags.js';
-import { startEmbeddedEtcd } from '../src/etcd/embedded/embedded-etcd.js';
 import { findEtcd, type EtcdBinary } from '../src/etcd/embedded/find-etcd.js';
-import { silentLogger } from '../src/telemetry/logger.js';
 import { BareSpawners } from './bare-spawners.js';
+import { withEtcd } from './with-etcd.js';
 import { describeMachine, type Machine } from './machine.js';
+import { BULLMQ_MEASURES, findBullmqPeer } from './peer/bullmq-peer.js';
+import type { Peer } from './peer/peer.js';
+import { RawLimits } from './raw-clients.js';
 import { reportFailure } from './report-failure.js';
-import { renderCosts, renderReport, summarize, type ScenarioRuns } from './report.js';
-import type { Figures, Scenario } from './scenario.js';
-import { drainBurst } from './scenarios/drain-burst.js';
-import { etcdCeiling } from './scenarios/etcd-ceiling.js';
-import { everySecondCommand } from './scenarios/every-second-command.js';
-import { leaderKill } from './scenarios/leader-kill.js';
-import { memory } from './scenarios/memory.js';
-import { saturation } from './scenarios/saturation.js';
-import { sustained } from './scenarios/sustained.js';
-import { workerKill } from './scenarios/worker-kill.js';
+import { renderCosts, renderReport } from './report.js';
+import { toResults, writeResults } from './results.js';
+import type { Scenario, ScenarioResult } from './scenario.js';
+import { SCENARIOS } from './scenarios/index.js';
 
 interface BenchOptions {
   only?: string[];
@@ -32,29 +29,15 @@ interface BenchOptions {
   json?: string;
   program: string;
   cpuProf?: string;
+  peer: boolean;
 }
-
-/** The ceiling comes last: it leaves the largest database behind. */
-const SCENARIOS: readonly Scenario[] = [
-  everySecondCommand,
-  drainBurst,
-  sustained,
-  saturation,
-  workerKill,
-  leaderKill,
-  memory,
-  etcdCeiling,
-];
-/** Writes to etcd of one firing that is due now: lock and firing put by the claim; both deleted and a record put by its end. */
-const WRITES_PER_FIRING = 5;
-const PUTS_PER_TXN = 100;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const program = new Command('npm run bench --')
   .description('Measure etcron on this machine: a real etcd, three worker processes, real commands.')
   .option('--only <scenario>', `${SCENARIOS.map(({ name }) => name).join(', ')}; repeatable`, scenarioFlag)
-  .option('--runs <number>', 'how often to measure everything', integerFlag(1, 100), 3)
+  .option('--runs <number>', 'how often to measure everything', integerFlag(1, 100), 5)
   .option(
     '--minutes <number>',
     'how long memory lasts, which runs only when it is named',
@@ -68,6 +51,7 @@ const program = new Command('npm run bench --')
     fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url)),
   )
   .option('--cpu-prof <folder>', 'leave CPU profiles of one worker there (costs speed)')
+  .option('--no-peer', 'do not run BullMQ on Redis for comparison')
   .exitOverride();
 
 try {
@@ -88,88 +72,63 @@ async function bench(options: BenchOptions): Promise<number> {
     ({ name, onlyWhenNamed }) => options.only?.includes(name) ?? onlyWhenNamed !== true,
   );
   const binary = await findEtcd({ onProgress: say });
-  const results: { scenario: Scenario; runs: Figures[] }[] = scenarios.map((scenario) => ({
+  const peer = options.peer ? await findBullmqPeer(say) : null;
+  const measured: { scenario: Scenario; runs: ScenarioResult[] }[] = scenarios.map((scenario) => ({
     scenario,
     runs: [],
   }));
   const problems: string[] = [];
   let machine: Machine | undefined;
   for (let run = 1; run <= options.runs; run += 1) {
-    const once = await runOnce(options, binary, scenarios, (line) => say(`run ${run}: ${line}`));
+    const once = await runOnce(options, binary, scenarios, peer, (line) => say(`run ${run}: ${line}`));
     machine ??= once.machine;
-    for (const [index, figures] of once.figures.entries()) results[index]!.runs.push(figures);
+    for (const [index, result] of once.results.entries()) measured[index]!.runs.push(result);
     problems.push(...once.problems.map((problem) => `run ${run}: ${problem}`));
   }
-  console.log(renderReport(machine!, results, options.runs));
-  if (options.json !== undefined) await writeJson(options.json, machine!, results, problems);
+  const described = peer && {
+    name: peer.name,
+    versions: await peer.versions(),
+    measures: BULLMQ_MEASURES,
+  };
+  const results = toResults(machine!, described, measured, problems);
+  console.log(renderReport(results));
+  if (options.json !== undefined) await writeResults(options.json, results);
   for (const problem of problems) say(`FAILED ${problem}`);
   return problems.length === 0 ? 0 : 1;
 }
 
-/** All scenarios on one new etcd, so that they can be set in relation. */
+/** Each scenario on a new etcd: no other one's data, and none of its history compacted. */
 async function runOnce(
   options: BenchOptions,
   binary: EtcdBinary,
   scenarios: readonly Scenario[],
+  peer: Peer | null,
   say: (line: string) => void,
-): Promise<{ machine: Machine; figures: Figures[]; problems: string[] }> {
+): Promise<{ machine: Machine; results: ScenarioResult[]; problems: string[] }> {
   const profileDir = options.cpuProf === undefined ? null : resolve(options.cpuProf);
   if (profileDir !== null) await mkdir(profileDir, { recursive: true });
-  const etcd = await startEmbeddedEtcd({ binary, log: silentLogger() });
-  const figures: Figures[] = [];
+  const { minutes } = options;
+  const results: ScenarioResult[] = [];
   const problems: string[] = [];
-  let spawners: BareSpawners | undefined;
+  // Where etcd puts its data.
+  const machine = await describeMachine(binary.version, tmpdir());
+  const rawLimits = new RawLimits(binary);
+  const spawners = await BareSpawners.start();
   try {
-    const machine = await describeMachine(binary.version, etcd.dataDir);
-    spawners = await BareSpawners.start();
     for (const scenario of scenarios) {
       say(`${scenario.name}: ${scenario.title}`);
-      const { minutes } = options;
-      const context = {
-        etcd,
-        spawners,
-        program: resolve(options.program),
-        profileDir,
-        minutes,
-        peer: null,
-        say,
-      };
-      const result = await scenario.run(context);
-      figures.push(result.figures);
+      const result = await withEtcd(binary, (etcd) =>
+        scenario.run({
+          ...{ etcd, spawners, program: resolve(options.program), profileDir, minutes, peer, say },
+          rawLimits: (clients) => rawLimits.of(clients),
+        }),
+      );
+      results.push(result);
       if (result.costs) say(renderCosts(result.costs));
       problems.push(...result.problems.map((problem) => `${scenario.name}: ${problem}`));
     }
-    relateToEtcd(scenarios, figures);
-    return { machine, figures, problems };
+    return { machine, results, problems };
   } finally {
-    spawners?.stop();
-    await etcd.stop();
+    spawners.stop();
   }
-}
-
-/** How near the burst comes to what this etcd could do if nothing else cost anything. */
-function relateToEtcd(scenarios: readonly Scenario[], figures: readonly Figures[]): void {
-  const burst = figures[scenarios.indexOf(drainBurst)];
-  const ceiling = figures[scenarios.indexOf(etcdCeiling)];
-  if (!burst || !ceiling) return;
-  burst.ofEtcd = burst.perSecond! / ((ceiling.batchTxns4! * PUTS_PER_TXN) / WRITES_PER_FIRING);
-}
-
-async function writeJson(
-  file: string,
-  machine: Machine,
-  results: readonly ScenarioRuns[],
-  problems: readonly string[],
-): Promise<void> {
-  const scenarios = Object.fromEntries(
-    results.map(({ scenario, runs }) => [
-      scenario.name,
-      {
-        title: scenario.title,
-        measures: scenario.measures.map((measure) => ({ ...measure, ...summarize(runs, measure.key) })),
-        runs,
-      },
-    ]),
-  );
-  await writeFile(file, `${JSON.stringify({ machine, scenarios, problems }, null, 2)}\n`);
 }

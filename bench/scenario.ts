@@ -13,6 +13,8 @@ export interface ScenarioContext {
   readonly profileDir: string | null;
   /** For scenarios that are as long as one likes. */
   readonly minutes: number;
+  /** What etcd does for so many clients that do nothing else (`RAW_MEASURES`), measured once per run. */
+  readonly rawLimits: (clients: number) => Promise<Figures>;
   /** What does the same work for comparison; null: nothing is compared. */
   readonly peer: Peer | null;
   readonly say: (line: string) => void;

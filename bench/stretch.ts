@@ -47,8 +47,22 @@ export interface Stretch {
   readonly toUs: number;
 }
 
-/** Measures a stretch of a load whose jobs have been put; null when not even its planning is done in time. */
+/** Measures a stretch of a load whose jobs have been put. */
 export async function measureStretch(
+  context: Pick<ScenarioContext, 'etcd'>,
+  cluster: BenchCluster,
+  options: StretchOptions,
+): Promise<Stretch> {
+  const stretch = await tryStretch(context, cluster, options);
+  if (stretch === null)
+    throw new Error(
+      `${options.jobs.length} firings a second were not planned in time\n${cluster.complaints().join('\n')}`,
+    );
+  return stretch;
+}
+
+/** The same; null when not even the planning is done in time. */
+export async function tryStretch(
   { etcd }: Pick<ScenarioContext, 'etcd'>,
   cluster: BenchCluster,
   { jobs, seconds, warmUpMs, mayFallBehind = false }: StretchOptions,

@@ -33,6 +33,11 @@ export const USAGE_MEASURES: readonly Measure[] = [
   { key: 'othersPercent', label: 'CPU taken by other work on this machine', unit: '%', digits: 0 },
 ];
 
+/** Where no commands are run. */
+export const HANDLER_USAGE_MEASURES: readonly Measure[] = USAGE_MEASURES.filter(
+  ({ key }) => key !== 'commandCpuMs',
+);
+
 export async function beginUsage(endpoint: string, workerPids: readonly number[]): Promise<Usage> {
   const before = await snapshot(endpoint, workerPids);
   return {

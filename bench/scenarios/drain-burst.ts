@@ -18,17 +18,16 @@ const LAST_RECORD_WITHIN_MS = 30_000;
 /** The peak: everything is due at one instant, as at midnight. */
 export const drainBurst: Scenario = {
   name: 'drain-burst',
-  title: `${JOBS.toLocaleString('en')} jobs due at one instant, /bin/true, 3 workers`,
+  title: `${JOBS.toLocaleString('en')} jobs due at one instant, /bin/true, 3 workers; raw limit: bare spawns from 3 Node processes`,
   measures: [
     { key: 'perSecond', label: 'firings drained per second', unit: '/s', digits: 0 },
     { key: 'finishedMs', label: 'due time → all durably finished', unit: 'ms', digits: 0 },
     ...spreadMeasures('lateness', 'lateness of the process start'),
-    { key: 'barePerSecond', label: 'bare spawns per second, 3 Node processes', unit: '/s', digits: 0 },
     { key: 'ofBare', label: 'drained ÷ bare spawns', unit: '×', digits: 2 },
-    { key: 'ofEtcd', label: "drained ÷ etcd's ceiling for such firings", unit: '×', digits: 3 },
     ...USAGE_MEASURES,
   ],
   targets: [],
+  onlyWhenNamed: true,
 
   async run(context) {
     const concurrency = NODE_DEFAULTS.capacity;
@@ -59,12 +58,12 @@ export const drainBurst: Scenario = {
       const perSecond = (JOBS / finishedMs) * 1000;
       const barePerSecond = (JOBS / ((bareBefore.endedMs + bareAfter.endedMs) / 2)) * 1000;
       const figures = {
-        ...{ perSecond, finishedMs, barePerSecond },
+        ...{ perSecond, finishedMs },
         ofBare: perSecond / barePerSecond,
         ...spread('lateness', latenessesMs(records)),
         ...spent,
       };
-      return { figures, problems, costs };
+      return { figures, problems, costs, raw: { perSecond: barePerSecond } };
     } finally {
       await cluster.stop();
     }

@@ -1,9 +1,10 @@
 import { BenchCluster } from '../cluster.js';
 import { climb, type Step } from '../climb.js';
-import { spreadMeasures, type Measure, type Scenario } from '../scenario.js';
+import { firingsPerSecond, WRITES_PER_PLANNED_FIRING } from '../raw-clients.js';
+import { spreadMeasures, WORKERS, type Measure, type Scenario } from '../scenario.js';
 import { spread } from '../statistics.js';
-import { measureStretch } from '../stretch.js';
-import { USAGE_MEASURES } from '../usage.js';
+import { tryStretch } from '../stretch.js';
+import { HANDLER_USAGE_MEASURES } from '../usage.js';
 
 const RATES = [500, 1_000, 2_000, 3_000, 4_000, 5_000, 7_000];
 const SECONDS = 10;
@@ -13,7 +14,7 @@ const P99_BELOW_MS = 250;
 const STEP_MEASURES: readonly Measure[] = [
   ...spreadMeasures('lateness', 'lateness of the start', 1),
   { key: 'backlog', label: 'firings without a record 1 s after the last due time', unit: '', digits: 0 },
-  ...USAGE_MEASURES.filter(({ key }) => key !== 'commandCpuMs'),
+  ...HANDLER_USAGE_MEASURES,
 ];
 
 /** How much can be carried: the rate goes up until firings are late, or are not finished. */
@@ -27,6 +28,7 @@ export const saturation: Scenario = {
       unit: '/s',
       digits: 0,
     },
+    { key: 'ofEtcd', label: 'that rate ÷ what etcd alone would take of such firings', unit: '×', digits: 3 },
     ...STEP_MEASURES.map((measure) => ({ ...measure, label: `at that rate: ${measure.label}` })),
   ],
   targets: [{ measure: 'perSecond', atLeast: 5_000 }],
@@ -39,7 +41,7 @@ export const saturation: Scenario = {
       jobs.push(
         ...(await cluster.putJobs(rate - jobs.length, '* * * * * *', { misfire: 'all' }, 'job', jobs.length)),
       );
-      const stretch = await measureStretch(context, cluster, {
+      const stretch = await tryStretch(context, cluster, {
         ...{ jobs, seconds: SECONDS, warmUpMs: WARM_UP_MS },
         mayFallBehind: true,
       });
@@ -64,8 +66,15 @@ export const saturation: Scenario = {
         ...{ name: 'rate', x: 'rate', xLabel: 'firings per second' },
         ...{ measures: STEP_MEASURES, points },
       };
-      const figures = { perSecond: highest, ...points.find(({ x }) => x === highest)?.figures };
-      return { figures, problems, series: [series] };
+      const raw = {
+        perSecond: firingsPerSecond(await context.rawLimits(WORKERS), WRITES_PER_PLANNED_FIRING),
+      };
+      const figures = {
+        perSecond: highest,
+        ofEtcd: highest / raw.perSecond,
+        ...points.find(({ x }) => x === highest)?.figures,
+      };
+      return { figures, problems, raw, series: [series] };
     } finally {
       await cluster.stop();
     }

@@ -1,9 +1,11 @@
 import { costsPerFiring } from '../accounting.js';
 import { BenchCluster } from '../cluster.js';
-import { spreadMeasures, type Scenario } from '../scenario.js';
+import { comparePeer } from '../compare-peer.js';
+import { firingsPerSecond, WRITES_PER_PLANNED_FIRING } from '../raw-clients.js';
+import { spreadMeasures, WORKERS, type Scenario } from '../scenario.js';
 import { spread } from '../statistics.js';
 import { measureStretch } from '../stretch.js';
-import { USAGE_MEASURES } from '../usage.js';
+import { HANDLER_USAGE_MEASURES } from '../usage.js';
 
 const JOBS = 3_000;
 const SECONDS = 60;
@@ -16,7 +18,14 @@ export const sustained: Scenario = {
   measures: [
     ...spreadMeasures('lateness', 'lateness of the start', 1),
     { key: 'backlog', label: 'firings without a record 1 s after the last due time', unit: '', digits: 0 },
-    ...USAGE_MEASURES.filter(({ key }) => key !== 'commandCpuMs'),
+    {
+      key: 'perSecond',
+      label: 'firings a second (raw limit: what etcd alone would take)',
+      unit: '/s',
+      digits: 0,
+    },
+    { key: 'ofEtcd', label: 'that rate ÷ the raw limit', unit: '×', digits: 3 },
+    ...HANDLER_USAGE_MEASURES,
   ],
   targets: [
     { measure: 'latenessP99Ms', atMost: 50 },
@@ -24,6 +33,7 @@ export const sustained: Scenario = {
   ],
 
   async run(context) {
+    const raw = { perSecond: firingsPerSecond(await context.rawLimits(WORKERS), WRITES_PER_PLANNED_FIRING) };
     const cluster = await BenchCluster.start(context, '/sustained', { kind: 'handler' });
     try {
       const jobs = await cluster.putJobs(JOBS, '* * * * * *');
@@ -34,14 +44,16 @@ export const sustained: Scenario = {
       });
       for (const line of cluster.complaints()) context.say(line);
       await cluster.stopWorkers();
-      if (stretch === null) throw new Error(`${JOBS} firings a second were not planned in time`);
       const costs = await costsPerFiring(cluster, stretch.records, stretch.fromUs, stretch.toUs);
       const figures = {
         ...spread('lateness', stretch.latenessMs),
         backlog: stretch.backlog,
+        perSecond: JOBS,
+        ofEtcd: JOBS / raw.perSecond,
         ...stretch.usage,
       };
-      return { figures, problems: stretch.problems, costs };
+      const peer = await comparePeer(context, sustained.name, { jobs: JOBS, seconds: SECONDS });
+      return { figures, problems: stretch.problems, costs, raw, ...peer };
     } finally {
       await cluster.stop();
     }

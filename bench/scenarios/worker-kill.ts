@@ -39,7 +39,7 @@ export const workerKill: Scenario = {
     ...spreadMeasures('expiry', 'the same, worker and watchdog killed (lease expiry)'),
     { key: 'expiryRuns', label: 'runs that lost worker and watchdog', unit: '', digits: 0 },
   ],
-  targets: [],
+  targets: [{ measure: 'restartP99Ms', atMost: 500 }],
 
   async run(context) {
     const folder = await mkdtemp(join(tmpdir(), 'etcron-bench-'));

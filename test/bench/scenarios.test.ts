@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Start } from '../../bench/evidence.js';
+import type { StartNote } from '../../bench/notes.js';
 import { compareStarts } from '../../bench/scenarios/leader-kill.js';
 import { compareSamples, type MemorySample } from '../../bench/scenarios/memory.js';
 import { judgeStarts } from '../../bench/scenarios/worker-kill.js';
@@ -55,22 +56,36 @@ describe('worker-kill', () => {
 describe('leader-kill', () => {
   const crashed = { recordOf: () => ({ ...emptyRecord('succeeded', null, DUE), crashes: 1 }) };
   const whole = { recordOf: () => ({ ...emptyRecord('succeeded', null, DUE), crashes: 0 }) };
+  const RUN = 'job-00007/2026-01-01T00:00:10.000Z';
+  const kill = (atMs: number): { killedMs: number; killed: string } => ({ killedMs: atMs, killed: 'w-2' });
+
+  function noted(latenessMs: number, attempt = 1): StartNote {
+    return { job: 7, dueMs: DUE, attempt, latenessMs };
+  }
 
   it('tells firings before the kill, after it, and those that the dead had claimed', () => {
-    expect(compareStarts([A], [start(A, DUE + 40)], whole, DUE + 1)).toMatchObject({ before: [40] });
-    expect(compareStarts([A], [start(A, DUE + 40)], whole, DUE)).toMatchObject({ after: [40] });
-    expect(compareStarts([A], [start(A, DUE + 40)], crashed, DUE)).toMatchObject({
-      claimed: [40],
-      after: [],
-    });
+    expect(compareStarts([RUN], [noted(40)], whole, kill(DUE + 1))).toMatchObject({ before: [40] });
+    expect(compareStarts([RUN], [noted(40)], whole, kill(DUE))).toMatchObject({ after: [40] });
+    const again = [noted(900, 2), noted(40)];
+    const found = compareStarts([RUN], again, crashed, kill(DUE + 1));
+    expect(found).toEqual({ before: [], after: [], claimed: [40], problems: [] });
   });
 
-  it('counts the first start, and an attempt more for each worker that died', () => {
-    const starts = [start(A, DUE + 700, 2), start(A, DUE + 40, 1)];
-    expect(compareStarts([A], starts, crashed, DUE + 50)).toMatchObject({ claimed: [40], problems: [] });
-    expect(compareStarts([A], starts, whole, DUE + 50).problems).toHaveLength(1);
-    expect(compareStarts([A], [], crashed, DUE).problems).toHaveLength(1);
-    expect(compareStarts([A], [start(A, DUE - 1)], whole, DUE).problems).toEqual([`${A} started 1 ms early`]);
+  it('takes what the dead had not written down from the record, if it was the dead one that ran it', () => {
+    const record = { ...emptyRecord('succeeded', null, DUE), worker: 'w-2', startedAt: DUE + 3 };
+    const found = compareStarts([RUN], [], { recordOf: () => record }, kill(DUE + 1));
+    expect(found).toMatchObject({ before: [3], problems: [] });
+    const living = { recordOf: () => ({ ...record, worker: 'w-1' }) };
+    expect(compareStarts([RUN], [], living, kill(DUE + 1)).problems).toEqual([
+      `${RUN} started 0 times, 0 workers of it died`,
+    ]);
+  });
+
+  it('notices what never started, and what started once too often', () => {
+    expect(compareStarts([RUN], [], whole, kill(DUE)).problems).toHaveLength(1);
+    const twice = [noted(1), noted(900, 2)];
+    expect(compareStarts([RUN], twice, whole, kill(DUE)).problems).toHaveLength(1);
+    expect(compareStarts([RUN], twice, crashed, kill(DUE)).problems).toEqual([]);
   });
 });
 
