@@ -11,6 +11,7 @@ import { EtcronError, messageOf } from '../errors.js';
 import { ConfigFile, reasonOf } from './config-file.js';
 import { CONNECTION_SETTINGS, type ConnectionSetting } from './connection-settings.js';
 import type { EndpointAddress } from './endpoint-address.js';
+import { DEFAULT_QUOTA_BYTES } from './database-size.js';
 import { DEFAULT_CALL_DEADLINE_MS, DEFAULT_DIAL_DEADLINE_MS, type TlsMaterial } from './etcd-store.js';
 import { DEFAULT_PREFIX } from './keys.js';
 
@@ -23,6 +24,8 @@ export interface ConnectionOptions {
   readonly prefix: string;
   readonly dialDeadlineMs: number;
   readonly callDeadlineMs: number;
+  /** Of etcd's database, which etcd itself does not tell. */
+  readonly quotaBytes: number;
 }
 
 export interface ConnectionSources {
@@ -77,6 +80,7 @@ export async function resolveConnectionOptions(sources: ConnectionSources = {}):
     prefix: find('prefix')?.value ?? DEFAULT_PREFIX,
     dialDeadlineMs: find('dialTimeout')?.value ?? DEFAULT_DIAL_DEADLINE_MS,
     callDeadlineMs: find('callTimeout')?.value ?? DEFAULT_CALL_DEADLINE_MS,
+    quotaBytes: find('quotaBytes')?.value ?? DEFAULT_QUOTA_BYTES,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The settings of the connection to etcd: one table, from which flags, variables, file keys and docs take their names. */
 import { z } from 'zod';
 import { DURATION_HELP, parseDuration } from '../duration.js';
+import { DEFAULT_QUOTA_BYTES } from './database-size.js';
 import { parseEndpoint, type EndpointAddress } from './endpoint-address.js';
 
 const endpoint = z.string().transform((text, context): EndpointAddress => {
@@ -27,6 +28,15 @@ const duration = z.string({ error: DURATION_HELP }).transform((text, context) =>
   const ms = parseDuration(text);
   if (ms !== null && ms >= 100 && ms <= 600_000) return ms;
   context.addIssue({ code: 'custom', message: ms === null ? DURATION_HELP : 'must be from 100ms to 10m' });
+  return z.NEVER;
+});
+
+const BYTES_HELP = 'must be a number of bytes from 1 MiB (1048576) on, as etcd has it';
+
+const bytes = z.union([z.number(), z.string()], { error: BYTES_HELP }).transform((given, context) => {
+  const number = typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given;
+  if (Number.isSafeInteger(number) && Number(number) >= 2 ** 20) return Number(number);
+  context.addIssue({ code: 'custom', message: BYTES_HELP });
   return z.NEVER;
 });
 
@@ -77,6 +87,13 @@ export const CONNECTION_SETTINGS = {
     'how long a call may take, fail-over included',
     duration,
     '3s',
+  ),
+  quotaBytes: setting(
+    'quota-bytes',
+    '<number>',
+    'what etcd has as its --quota-backend-bytes; etcron warns when the database fills 80 % of it',
+    bytes,
+    String(DEFAULT_QUOTA_BYTES),
   ),
 } as const;
 

@@ -14,6 +14,7 @@ import type {
 } from 'etcd3';
 import { systemClock } from '../clock.js';
 import { toKeyValue, toRangeRequest, toSafeNumber, toTxnRequest, toTxnResult } from './convert.js';
+import { DEFAULT_QUOTA_BYTES } from './database-size.js';
 import { CallFailed, Endpoint, type CallTimes, type Credentials, type ServiceName } from './endpoint.js';
 import { Endpoints } from './endpoints.js';
 import { judge, toStoreError, type Failure } from './errors.js';
@@ -50,6 +51,8 @@ export interface EtcdStoreOptions {
   readonly callDeadlineMs?: number;
   /** Longest wait for one connection before it is given up; default 3 s. */
   readonly dialDeadlineMs?: number;
+  /** Of each member's database; default 2 GiB, as etcd's own. */
+  readonly quotaBytes?: number;
   /** Picks the endpoint to begin with. */
   readonly random?: () => number;
 }
@@ -60,6 +63,7 @@ export const DEFAULT_DIAL_DEADLINE_MS = 3_000;
 export class EtcdStore implements Store {
   private readonly endpoints: Endpoints;
   private readonly deadlineMs: number;
+  private readonly quotaBytes: number;
   private readonly watches = new Set<WatchStream>();
 
   constructor(options: EtcdStoreOptions) {
@@ -71,6 +75,7 @@ export class EtcdStore implements Store {
       options.random ?? Math.random,
     );
     this.deadlineMs = options.callDeadlineMs ?? DEFAULT_CALL_DEADLINE_MS;
+    this.quotaBytes = options.quotaBytes ?? DEFAULT_QUOTA_BYTES;
   }
 
   async range(range: KeyRange, options: RangeOptions = {}): Promise<RangeResult> {
@@ -138,6 +143,10 @@ export class EtcdStore implements Store {
       endpoint: endpoint.address,
       version: status.version,
       dbSizeBytes: toSafeNumber(status.dbSize),
+      dbInUseBytes: toSafeNumber(status.dbSizeInUse),
+      quotaBytes: this.quotaBytes,
+      // etcd lists the alarms of all members there, each as text.
+      isFull: status.errors.some((error) => error.includes('NOSPACE')),
       isLeader: status.leader === status.header.member_id,
       memberId: String(status.header.member_id),
       raftIndex: String(status.raftIndex),

@@ -123,7 +123,14 @@ export interface CallOptions {
 export interface EndpointStatus {
   readonly endpoint: string;
   readonly version: string;
+  /** Of the file, which does not shrink by itself: this is what the quota is about. */
   readonly dbSizeBytes: number;
+  /** Of it, what holds something. */
+  readonly dbInUseBytes: number;
+  /** As it was told to the store: etcd does not say. */
+  readonly quotaBytes: number;
+  /** The database reached the quota: etcd refuses writes until space is made and the alarm is disarmed. */
+  readonly isFull: boolean;
   readonly isLeader: boolean;
   readonly memberId: string;
   readonly raftIndex: string;

@@ -38,6 +38,8 @@ export interface EtcdOptions {
   readonly dialTimeout?: string;
   /** How long a call may take, fail-over included, such as `3s`. */
   readonly callTimeout?: string;
+  /** What etcd has as its `--quota-backend-bytes`; a warning is logged when the database fills 80 % of it. Default 2 GiB. */
+  readonly quotaBytes?: number;
 }
 
 /** How jobs in code become jobs in etcd. */

@@ -5,7 +5,8 @@
  *   say, and so do those that the cursor has not passed, because the planner relies on them to know what ran;
  * - firings whose job is gone end: those that started before as `cancelled`, those asked for by hand as well;
  * - jobs that are over are removed, where they ask for it (`removal.ts`);
- * - kill requests for firings that do not exist any more are removed, and so are the counts of runs of deleted jobs.
+ * - kill requests for firings that do not exist any more are removed, and so are the counts of runs of deleted jobs;
+ * - a database of etcd that comes near its quota is told of (`database-watch.ts`).
  *
  * Every write compares what it was decided on, and a crash in between leaves only what the next round finds again.
  */
@@ -20,6 +21,7 @@ import { emptyRecord, encodeRun } from '../history/run-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, FiringEntry } from '../view/cluster-view.js';
 import type { LeaderWriter } from './leader-writer.js';
+import { DatabaseWatch } from './database-watch.js';
 import { NotLeaderError } from './leader-writer.js';
 import { Removal } from './removal.js';
 
@@ -66,6 +68,7 @@ export class Housekeeping {
   readonly #context: HousekeepingContext;
   readonly #abort = new AbortController();
   readonly #removal: Removal;
+  readonly #database: DatabaseWatch;
   /** The run id of the orphan that was tried last: one that cannot be ended must not keep others from their turn. */
   #lastOrphan = '';
   /** Where the next page of run records begins. */
@@ -79,6 +82,7 @@ export class Housekeeping {
   constructor(context: HousekeepingContext) {
     this.#context = context;
     this.#removal = new Removal(context);
+    this.#database = new DatabaseWatch(context);
     this.#position = context.keys.runs;
   }
 
@@ -103,6 +107,7 @@ export class Housekeeping {
   async #run(): Promise<void> {
     const { clock, log, options } = this.#context;
     while (!this.#abort.signal.aborted) {
+      await this.#database.look();
       try {
         await this.bite();
       } catch (error) {

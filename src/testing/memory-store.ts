@@ -7,6 +7,7 @@
  * after its caller has given up, as on a real network.
  */
 import type { Clock } from '../clock.js';
+import { DEFAULT_QUOTA_BYTES } from '../etcd/database-size.js';
 import type {
   CallOptions,
   EndpointStatus,
@@ -112,6 +113,9 @@ export class MemoryStore implements Store {
         endpoint: 'memory',
         version: '3.4.23',
         dbSizeBytes: 0,
+        dbInUseBytes: 0,
+        quotaBytes: DEFAULT_QUOTA_BYTES,
+        isFull: false,
         isLeader: true,
         memberId: '1',
         raftIndex: String(this.server.history.length),

@@ -45,6 +45,7 @@ describe('resolveConnectionOptions', () => {
       prefix: '/cron',
       dialDeadlineMs: 3_000,
       callDeadlineMs: 3_000,
+      quotaBytes: 2 ** 31,
     });
   });
 

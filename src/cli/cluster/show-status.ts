@@ -1,3 +1,4 @@
+import { sizeText } from '../../etcd/database-size.js';
 import type { EndpointStatus } from '../../etcd/store.js';
 import { listRuns, type RunEntry } from '../../history/history.js';
 import type { CliContext } from '../context.js';
@@ -22,7 +23,7 @@ export async function showStatus(context: CliContext): Promise<void> {
       store.status(),
       listRuns(store, keys, { outcomes: FAILURES, limit: FAILURE_COUNT, maxExamined: MAX_EXAMINED }),
     ]);
-    const summary = summarize(snapshot, context.clock.now());
+    const summary = summarize(snapshot, context.clock.now(), endpoints);
     if (!summary.healthy) context.exitCode = 1;
     if (context.json) context.out.json(toJson(summary, endpoints, failures.entries));
     else print(context, summary, endpoints, failures.entries);
@@ -69,9 +70,9 @@ function print(
       `through ${timeText(plannedThroughMs)} (${relativeText(plannedThroughMs, nowMs)})`,
     ]);
   }
-  for (const { endpoint, version, dbSizeBytes, isLeader } of endpoints) {
-    const size = `${(dbSizeBytes / 1024 / 1024).toFixed(1)} MiB`;
-    fields.push(['etcd', `${endpoint}  ${version}  ${size}${isLeader ? '  leader' : ''}`]);
+  for (const status of endpoints) {
+    const { endpoint, version, isLeader } = status;
+    fields.push(['etcd', `${endpoint}  ${version}  ${sizeText(status)}${isLeader ? '  leader' : ''}`]);
   }
   out.line(renderFields(context, fields));
   if (paused.length > 0) {

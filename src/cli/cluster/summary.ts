@@ -1,5 +1,7 @@
 /** The state of a cluster in numbers, and whether it can work. */
 import type { LeaderRecord } from '../../election/leader-record.js';
+import { databaseProblem } from '../../etcd/database-size.js';
+import type { EndpointStatus } from '../../etcd/store.js';
 import { fitsAnybody, whyNobody } from '../../view/eligibility.js';
 import { comesFirst } from '../../view/turn-order.js';
 import { describeFiring, firingState } from '../firing-state.js';
@@ -13,7 +15,7 @@ import { reasonToWait, type Snapshot } from '../snapshot.js';
 const QUEUED_COUNT = 10;
 
 export interface Summary {
-  /** Somebody leads, and there is an active worker. */
+  /** Somebody leads, there is an active worker, and etcd takes writes. */
   readonly healthy: boolean;
   /** Why not. */
   readonly problems: readonly string[];
@@ -42,13 +44,15 @@ export interface Summary {
   readonly plannedThroughMs: number | null;
 }
 
-export function summarize(snapshot: Snapshot, nowMs: number): Summary {
+export function summarize(snapshot: Snapshot, nowMs: number, endpoints: readonly EndpointStatus[]): Summary {
   const { leader, workers } = snapshot;
   const draining = workers.filter(({ value }) => value.state === 'draining');
   const skewed = workers.filter(({ value }) => value.state === 'active' && value.skewed);
   const active = workers.filter(({ value }) => value.state === 'active' && !value.skewed);
   const live = new Set(workers.map(({ nodeId }) => nodeId));
+  const database = databaseProblem(endpoints);
   const problems = [
+    ...(database?.isFull ? [database.message] : []),
     ...(leader === null ? ['nobody leads: due times are not planned'] : []),
     ...(active.length === 0 ? ['there is no active worker: nothing runs'] : []),
   ];
@@ -60,7 +64,13 @@ export function summarize(snapshot: Snapshot, nowMs: number): Summary {
     unplaceable.length === 0 ? [] : [`no worker can run ${plural(unplaceable.length, 'job')}: see above`];
   return {
     healthy: problems.length === 0,
-    problems: [...problems, ...clocks, ...nowhere, ...limitProblems(snapshot, nowMs)],
+    problems: [
+      ...problems,
+      ...(database !== null && !database.isFull ? [database.message] : []),
+      ...clocks,
+      ...nowhere,
+      ...limitProblems(snapshot, nowMs),
+    ],
     unplaceable,
     leader,
     workers: {

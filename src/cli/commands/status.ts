@@ -6,7 +6,7 @@ export function statusCommand(): Command {
   return new Command('status')
     .summary('the health of the cluster in one page; a health check')
     .description(
-      'Show who leads, the workers, jobs, firings, recent failures and etcd. Exits with 0 when there is a leader and an active worker, with 1 otherwise.',
+      'Show who leads, the workers, jobs, firings, recent failures and etcd. Exits with 0 when there is a leader and an active worker and etcd takes writes, with 1 otherwise.',
     )
     .addHelpText(
       'after',
