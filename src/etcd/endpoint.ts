@@ -3,7 +3,7 @@
  * connection of its own (`use_local_subchannel_pool`), so that neither a burst of transactions nor a long catch-up of a
  * watch can delay a keepalive.
  *
- * Of etcd3 this takes the generated service clients and nothing else. A request is sent only on a channel that is
+ * Of etcd3 this takes the generated service clients and nothing else (and for the calls of which there are many, `wire.ts`, only their channels). A request is sent only on a channel that is
  * connected, down to the HTTP/2 settings, so a failure before that is known not to have reached etcd.
  */
 import {
@@ -16,6 +16,8 @@ import {
 } from '@grpc/grpc-js';
 import { Host } from 'etcd3/lib/connection-pool.js';
 import { broken, dialTimeout, judge, type Failure } from './errors.js';
+import { StoreError } from './store-error.js';
+import type { WireMethod } from './wire.js';
 
 export type ServiceName = 'KV' | 'Lease' | 'Watch' | 'Maintenance' | 'Auth';
 
@@ -62,13 +64,33 @@ export class Endpoint {
   ) {}
 
   /** One request, one answer. `payload` and answer are etcd's messages. Rejects with `CallFailed`. */
-  async unary<T>(service: ServiceName, method: string, payload: unknown, times: CallTimes): Promise<T> {
+  unary<T>(service: ServiceName, method: string, payload: unknown, times: CallTimes): Promise<T> {
+    return this.ask<T>(service, times, (client, ...rest) => {
+      const stub = client as unknown as Record<string, UnaryStub<T>>;
+      return stub[method]!(payload, ...rest);
+    });
+  }
+
+  /** The same, with messages of our own. Rejects with a `StoreError` besides where the answer makes no sense. */
+  async call<Request, Answer>(
+    service: ServiceName,
+    { path, serialize, deserialize }: WireMethod<Request, Answer>,
+    request: Request,
+    times: CallTimes,
+  ): Promise<Answer> {
+    const answer = await this.ask<Answer | StoreError>(service, times, (client, ...rest) =>
+      client.makeUnaryRequest(path, serialize, deserialize, request, ...rest),
+    );
+    if (answer instanceof StoreError) throw answer;
+    return answer;
+  }
+
+  private ask<T>(service: ServiceName, times: CallTimes, send: SendUnary<T>): Promise<T> {
     return this.authenticated(times, async (metadata) => {
       const client = await this.connected(service, times.dialMs);
       return new Promise<T>((resolve, reject) => {
-        const stub = client as unknown as Record<string, UnaryStub<T>>;
         const options = { deadline: Date.now() + times.callMs() };
-        const call = stub[method]!(payload, metadata, options, (error, answer) => {
+        const call = send(client, metadata, options, (error, answer) => {
           this.calls.delete(call);
           if (error) reject(new CallFailed(judge(error), error));
           else resolve(answer!);
@@ -95,20 +117,33 @@ export class Endpoint {
     });
   }
 
-  /** A stream. Without `deadlineMs` it lasts until it is cancelled. The caller must listen to `error`. */
-  async open<Request, Answer>(
+  /** A stream of our own messages, which lasts until it is cancelled. The caller must listen to `error`. */
+  async stream<Request, Answer>(
+    service: ServiceName,
+    { path, serialize, deserialize }: WireMethod<Request, Answer>,
+    metadata: Metadata,
+    dialMs: number,
+  ): Promise<ClientDuplexStream<Request, Answer | StoreError>> {
+    const client = await this.connected(service, dialMs);
+    return this.kept(client.makeBidiStreamRequest(path, serialize, deserialize, metadata));
+  }
+
+  /** A stream that ends after `deadlineMs`. The caller must listen to `error`. */
+  private async open<Request, Answer>(
     service: ServiceName,
     method: string,
     metadata: Metadata,
     dialMs: number,
-    deadlineMs?: number,
+    deadlineMs: number,
   ): Promise<ClientDuplexStream<Request, Answer>> {
     const client = await this.connected(service, dialMs);
     const stub = client as unknown as Record<string, DuplexStub<Request, Answer>>;
-    const call = stub[method]!(
-      metadata,
-      deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs },
-    );
+    return this.kept(stub[method]!(metadata, { deadline: Date.now() + deadlineMs }));
+  }
+
+  private kept<Request, Answer>(
+    call: ClientDuplexStream<Request, Answer>,
+  ): ClientDuplexStream<Request, Answer> {
     this.calls.add(call);
     call.on('status', () => this.calls.delete(call));
     return call;
@@ -208,6 +243,13 @@ const CLOSED: Failure = {
   elsewhere: false,
 };
 
+type SendUnary<T> = (
+  client: Client,
+  metadata: Metadata,
+  options: { deadline: number },
+  callback: (error: ServiceError | null, answer?: T) => void,
+) => { cancel(): void };
+
 type UnaryStub<T> = (
   payload: unknown,
   metadata: Metadata,
@@ -217,5 +259,5 @@ type UnaryStub<T> = (
 
 type DuplexStub<Request, Answer> = (
   metadata: Metadata,
-  options: { deadline?: number },
+  options: { deadline: number },
 ) => ClientDuplexStream<Request, Answer>;

@@ -7,6 +7,7 @@
  * left, and so does the answer to a read. The answer to a write gets all that is left, as nothing could follow it.
  */
 import { sleep, systemClock } from '../clock.js';
+import { StoreError } from './store-error.js';
 import { CallFailed, type CallTimes, type Endpoint } from './endpoint.js';
 import { judge, toStoreError, type CallFacts, type Failure } from './errors.js';
 
@@ -60,6 +61,8 @@ export class Endpoints {
       try {
         return await attempt(endpoint, { dialMs: Math.min(shareMs, this.dialDeadlineMs), callMs });
       } catch (error) {
+        // An answer that makes no sense makes none elsewhere.
+        if (error instanceof StoreError) throw error;
         failure = error instanceof CallFailed ? error.failure : judge(error);
         cause = error instanceof CallFailed ? error.cause : error;
       }

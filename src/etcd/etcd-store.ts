@@ -5,15 +5,9 @@
  * seconds of refusal after a one-second outage).
  */
 import { credentials as grpcCredentials, type ChannelCredentials } from '@grpc/grpc-js';
-import type {
-  ILeaseGrantResponse,
-  ILeaseKeepAliveResponse,
-  IRangeResponse,
-  IStatusResponse,
-  ITxnResponse,
-} from 'etcd3';
+import type { ILeaseGrantResponse, ILeaseKeepAliveResponse, IStatusResponse } from 'etcd3';
 import { systemClock } from '../clock.js';
-import { toKeyValue, toRangeRequest, toSafeNumber, toTxnRequest, toTxnResult } from './convert.js';
+import { toSafeNumber } from './safe-number.js';
 import { DEFAULT_QUOTA_BYTES } from './database-size.js';
 import { CallFailed, Endpoint, type CallTimes, type Credentials, type ServiceName } from './endpoint.js';
 import { Endpoints } from './endpoints.js';
@@ -33,6 +27,7 @@ import type {
   WatchListener,
 } from './store.js';
 import { WatchStream } from './watch-stream.js';
+import { RANGE, TXN, type WireMethod } from './wire.js';
 
 export interface TlsMaterial {
   /** PEM; the system's authorities when null. */
@@ -79,20 +74,11 @@ export class EtcdStore implements Store {
   }
 
   async range(range: KeyRange, options: RangeOptions = {}): Promise<RangeResult> {
-    const request = toRangeRequest(range, options);
-    const response = await this.unary<IRangeResponse>('KV', 'range', request, false, options);
-    return {
-      revision: toSafeNumber(response.header.revision),
-      kvs: response.kvs.map(toKeyValue),
-      more: response.more,
-      count: toSafeNumber(response.count),
-    };
+    return this.call(RANGE, { range, options }, false, options);
   }
 
   async txn(txn: Txn, options: CallOptions = {}): Promise<TxnResult> {
-    return toTxnResult(
-      await this.unary<ITxnResponse>('KV', 'txn', toTxnRequest(txn), !readsOnly(txn), options),
-    );
+    return this.call(TXN, txn, !readsOnly(txn), options);
   }
 
   watch(range: KeyRange, fromRevision: number, listener: WatchListener): Watch {
@@ -159,9 +145,9 @@ export class EtcdStore implements Store {
    */
   async verify(key: string, options: CallOptions = {}): Promise<void> {
     const times = fixedTimes(options.deadlineMs ?? this.deadlineMs);
-    const request = toRangeRequest(singleKey(key), { countOnly: true });
+    const request = { range: singleKey(key), options: { countOnly: true } };
     const { answers, failures } = await this.askAll(async (endpoint) => {
-      await endpoint.unary<IRangeResponse>('KV', 'range', request, times);
+      await endpoint.call('KV', RANGE, request, times);
     });
     const first = answers[0];
     if (!first) throw unreachable(failures);
@@ -171,6 +157,19 @@ export class EtcdStore implements Store {
   async close(): Promise<void> {
     for (const watch of [...this.watches]) watch.close();
     this.endpoints.close();
+  }
+
+  private call<Request, Answer>(
+    method: WireMethod<Request, Answer>,
+    request: Request,
+    write: boolean,
+    options: CallOptions,
+  ): Promise<Answer> {
+    return this.endpoints.call(
+      { operation: method.name, write },
+      options.deadlineMs ?? this.deadlineMs,
+      (endpoint, times) => endpoint.call('KV', method, request, times),
+    );
   }
 
   private unary<T>(

@@ -12,13 +12,22 @@ const PARTS = /([\udc80-\udcff]+)/u;
 
 export function decodeKey(bytes: Buffer): string {
   const text = bytes.toString('utf8');
-  // The replacement character stands wherever something was wrong, and seldom elsewhere.
-  return text.includes('\ufffd') && !isUtf8(bytes) ? decodeDamaged(bytes) : text;
+  return isSurelyText(text) || isUtf8(bytes) ? text : decodeDamaged(bytes);
+}
+
+/** What was decoded as UTF-8 was UTF-8: the replacement character stands wherever something was wrong, and seldom elsewhere. */
+export function isSurelyText(text: string): boolean {
+  return !text.includes('\ufffd');
+}
+
+/** Its bytes are its UTF-8. */
+export function isPlainKey(key: string): boolean {
+  return !LONE_BYTE.test(key);
 }
 
 /** The inverse of `decodeKey`. */
 export function encodeKey(key: string): Buffer {
-  if (!LONE_BYTE.test(key)) return Buffer.from(key, 'utf8');
+  if (isPlainKey(key)) return Buffer.from(key, 'utf8');
   const parts = key.split(PARTS).map((part) => {
     if (!LONE_BYTE.test(part)) return Buffer.from(part, 'utf8');
     return Buffer.from(Array.from(part, (unit) => unit.charCodeAt(0) - FIRST));

@@ -24,17 +24,15 @@
  *   second refusal ends it.
  */
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import type { IWatchRequest, IWatchResponse } from 'etcd3';
 import { systemClock, type Timer } from '../clock.js';
 import type { EtcronError } from '../errors.js';
-import { toSafeNumber, toWatchEvent } from './convert.js';
 import { CallFailed, type Endpoint } from './endpoint.js';
 import type { Endpoints } from './endpoints.js';
 import { broken, judge, toStoreError, type Failure } from './errors.js';
-import { encodeKey } from './key-text.js';
 import { StoreError } from './store-error.js';
 import type { KeyRange, Watch, WatchEvent, WatchListener } from './store.js';
 import { WatchResponses } from './watch-responses.js';
+import { WATCH, type WatchAnswer, type WatchCall } from './wire.js';
 
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 2_000;
@@ -43,11 +41,11 @@ const SILENCE_MS = 5_000;
 /** … and given so long to answer. */
 const ANSWER_MS = 3_000;
 /** The id in answers to progress requests: they belong to the stream, not to a watch. */
-const NO_WATCH = '-1';
+const NO_WATCH = -1;
 const FACTS = { operation: 'watch', write: false };
 
 type ForgetToken = () => Promise<void>;
-type Stream = ClientDuplexStream<IWatchRequest, IWatchResponse>;
+type Stream = ClientDuplexStream<WatchCall, WatchAnswer | StoreError>;
 
 export class WatchStream implements Watch {
   private stream: Stream | null = null;
@@ -88,12 +86,7 @@ export class WatchStream implements Watch {
       const metadata = await endpoint.metadata(times);
       const token = metadata.clone();
       metadata.set('hasleader', 'true');
-      const stream = await endpoint.open<IWatchRequest, IWatchResponse>(
-        'Watch',
-        'watch',
-        metadata,
-        times.dialMs,
-      );
+      const stream = await endpoint.stream('Watch', WATCH, metadata, times.dialMs);
       if (this.closed) {
         stream.on('error', () => undefined);
         stream.cancel();
@@ -102,9 +95,10 @@ export class WatchStream implements Watch {
       this.stream = stream;
       this.responses.streamBegins();
       const current = (): boolean => this.stream === stream;
-      stream.on('data', (response: IWatchResponse) => {
+      stream.on('data', (response: WatchAnswer | StoreError) => {
         if (!current()) return;
-        this.receive(response, endpoint, () => endpoint.forgetToken(token));
+        if (response instanceof StoreError) this.lose(response);
+        else this.receive(response, endpoint, () => endpoint.forgetToken(token));
       });
       stream.on('error', (error) => {
         if (current()) void this.fail(endpoint, judge(error), () => endpoint.forgetToken(token));
@@ -113,22 +107,15 @@ export class WatchStream implements Watch {
         if (current()) void this.fail(endpoint, broken('etcd ended the watch stream'));
       });
       this.setTimer(this.deadlineMs, () => this.silent(endpoint));
-      stream.write({
-        create_request: {
-          key: encodeKey(this.range.start),
-          range_end: encodeKey(this.range.end),
-          // One less than needed (0 would mean "from now on"); what has been handed over is dropped.
-          start_revision: Math.max(1, this.responses.nextRevision - 1),
-          progress_notify: true,
-          fragment: true,
-        },
-      });
+      // One less than needed (0 would mean "from now on"); what has been handed over is dropped.
+      const startRevision = Math.max(1, this.responses.nextRevision - 1);
+      stream.write({ create: { range: this.range, startRevision } });
     } catch (error) {
       if (!this.closed) await this.fail(endpoint, error instanceof CallFailed ? error.failure : judge(error));
     }
   }
 
-  private receive(response: IWatchResponse, endpoint: Endpoint, forgetToken: ForgetToken): void {
+  private receive(response: WatchAnswer, endpoint: Endpoint, forgetToken: ForgetToken): void {
     this.expectMore(endpoint);
     if (response.canceled) return this.cancelled(response, endpoint, forgetToken);
     if (response.created) {
@@ -137,38 +124,32 @@ export class WatchStream implements Watch {
       return;
     }
     this.refusals = 0;
-    let events: WatchEvent[];
-    try {
-      events = this.take(response);
-    } catch (error) {
-      return this.lose(error as StoreError);
-    }
+    const events = this.take(response);
     if (events.length > 0) this.listener.onEvents(events);
   }
 
-  private cancelled(response: IWatchResponse, endpoint: Endpoint, forgetToken: ForgetToken): void {
-    const compactRevision = Number(response.compact_revision);
+  private cancelled(response: WatchAnswer, endpoint: Endpoint, forgetToken: ForgetToken): void {
+    const { compactRevision } = response;
     if (compactRevision > 0) return this.lose(compacted(this.responses.nextRevision, compactRevision));
-    const reason = response.cancel_reason;
+    const reason = response.cancelReason;
     const failure = reason === '' ? broken('etcd cancelled the watch') : judge(new Error(reason));
     if (failure.transient || failure.code === 'ETCRON_ETCD_AUTH')
       void this.fail(endpoint, failure, forgetToken);
     else this.lose(toStoreError(FACTS, failure, [[endpoint.address, failure.reason]]));
   }
 
-  private take(response: IWatchResponse): WatchEvent[] {
+  private take(response: WatchAnswer): WatchEvent[] {
     if (response.events.length === 0 && this.responses.isEmpty) {
-      if (String(response.watch_id) !== NO_WATCH)
-        this.responses.completeThrough(toSafeNumber(response.header.revision));
+      if (response.watchId !== NO_WATCH) this.responses.completeThrough(response.revision);
       return [];
     }
-    return this.responses.take(response.events.map(toWatchEvent), response.fragment);
+    return this.responses.take(response.events, response.fragment);
   }
 
   /** Starts the wait for the next message. */
   private expectMore(endpoint: Endpoint): void {
     this.setTimer(SILENCE_MS, () => {
-      this.stream?.write({ progress_request: {} });
+      this.stream?.write('progress');
       this.setTimer(ANSWER_MS, () => this.silent(endpoint));
     });
   }
