@@ -58,6 +58,8 @@ export interface ExecutionContext {
   readonly watchdog?: WorkerWatch | undefined;
   readonly observer?: RunObserver | undefined;
   readonly isTrusted: () => boolean;
+  /** For how much longer, ms. */
+  readonly trustedForMs?: (() => number) | undefined;
   /** The wall clock can be relied upon; otherwise nothing is started by it. */
   readonly isClockRight: () => boolean;
   /** Aborted when the session that holds the lock has ended: the lock is gone. */
@@ -119,6 +121,7 @@ export class Execution {
         previousDueMs: () => scheduleOf(job).previous(claim.id.dueMs),
         timeoutMs: job.timeoutMs,
         killGraceMs: context.killGraceMs,
+        outlivesWorker: job.recovery === 'abandon',
         identity: {
           job: claim.id.job,
           dueIso: due,
@@ -154,16 +157,41 @@ export class Execution {
     this.#state = 'running';
     const { marker, hasProcesses } = this.#prepared;
     if (hasProcesses) watchdog?.runStarting({ marker, recovery: this.job.recovery });
-    this.#running = this.#prepared.start();
-    const { processGroupId } = this.#running;
-    if (processGroupId !== null) watchdog?.runStarted({ marker, processGroupId });
-    this.#latenessMs = this.#running.startedAtMs - this.#startAtMs;
-    this.#log.info({ pid: this.#running.pid, latenessMs: this.#latenessMs }, 'started');
-    this.#context.observer?.runStarted?.(this.#facts, this.#latenessMs);
-    void this.#running.result.then((result) => {
+    const running = (this.#running = this.#prepared.start(() => this.#mayStartForMs()));
+    if (running.begun === undefined) this.#began(running);
+    else void running.begun.then((begun) => begun && this.#began(running));
+    void running.result.then((result) => {
       if (hasProcesses) watchdog?.runEnded(marker);
-      return this.#ended(result);
+      return result.ending.kind === 'not-started' ? this.#neverBegan() : this.#ended(result);
     });
+  }
+
+  /** Its process is there, or could not be started. */
+  #began({ pid, processGroupId, startTicks, startedAtMs }: RunningTask): void {
+    const { watchdog, observer } = this.#context;
+    const { marker } = this.#prepared;
+    if (processGroupId !== null) {
+      const ticks = startTicks === undefined ? {} : { startTicks };
+      watchdog?.runStarted({ marker, processGroupId, ...ticks });
+    }
+    this.#latenessMs = startedAtMs - this.#startAtMs;
+    this.#log.info({ pid, latenessMs: this.#latenessMs }, 'started');
+    observer?.runStarted?.(this.#facts, this.#latenessMs);
+  }
+
+  /** How much longer its process may begin, if it has not. */
+  #mayStartForMs(): number {
+    const { clock, isTrusted, isClockRight, trustedForMs } = this.#context;
+    if (!isTrusted() || !isClockRight()) return 0;
+    return Math.min(trustedForMs?.() ?? Infinity, this.#lastStartMs - clock.now());
+  }
+
+  /** Nothing ran, and its time to start is over. */
+  #neverBegan(): void {
+    const nowMs = this.#context.clock.now();
+    if (nowMs > this.#lastStartMs) return this.#missed(nowMs);
+    this.#state = 'waiting';
+    this.giveBack();
   }
 
   /** Too late to begin, by its job's `startDeadline`. */
@@ -267,9 +295,13 @@ export class Execution {
       durationMs: record.durationMs,
     };
     const { observer } = this.#context;
-    const isOthers = stop === 'trust-lost' || (stop === 'shutdown' && this.job.recovery === 'rerun');
+    const isRerun = this.job.recovery === 'rerun';
+    const isLost = ending.kind === 'lost' && isRerun;
+    const isOthers = stop === 'trust-lost' || isLost || (stop === 'shutdown' && isRerun);
     if (isOthers) observer?.runEnded?.(this.#facts, record, 'handed-over');
-    if (stop === 'trust-lost') return this.#afterCrash(record);
+    if (stop === 'trust-lost')
+      return this.#afterCrash(record, 'killed: the lease could not be renewed in time');
+    if (isLost) return this.#afterCrash(record, `lost: ${reason}`);
     if (isOthers) {
       this.#log.info(facts, 'ended by the shutdown of this worker; another one goes on');
       return this.#finish(prepareHandBack(this.#keys, this.#held, this.#freed()), 'handed over');
@@ -304,9 +336,9 @@ export class Execution {
     return killed && untrusted && this.job.recovery === 'rerun' ? 'trust-lost' : null;
   }
 
-  /** Killed by ourselves, or by the watchdog, because trust ended. When the lease lives on after all, the firing is ours to hand back. */
-  async #afterCrash(record: RunRecord): Promise<void> {
-    this.#log.warn('killed: the lease could not be renewed in time');
+  /** Killed by ourselves, or by the watchdog, because trust ended; or nobody knows how it ended. When the lease lives on after all, the firing is ours to hand back. */
+  async #afterCrash(record: RunRecord, what: string): Promise<void> {
+    this.#log.warn(what);
     const crashes = this.claim.firing.crashes + 1;
     if (crashes >= this.#context.maxCrashes) {
       const lost = {

@@ -11,7 +11,7 @@ import { formatRunId } from '../etcd/keys.js';
 /** What belongs to the session under which a claim was made. */
 export type SessionPart = Pick<
   ExecutionContext,
-  'nodeId' | 'isTrusted' | 'isClockRight' | 'sessionEnded' | 'over' | 'submit'
+  'nodeId' | 'isTrusted' | 'trustedForMs' | 'isClockRight' | 'sessionEnded' | 'over' | 'submit'
 >;
 
 export class Executions {
@@ -21,6 +21,7 @@ export class Executions {
   readonly #byRun = new Map<string, Execution>();
   readonly #onFreed: (runId: string) => void;
   readonly #unsubscribe: () => void;
+  #weight = 0;
 
   /** `onFreed` is called when an execution is over and its room is free. */
   constructor(
@@ -43,9 +44,7 @@ export class Executions {
 
   /** The room that they take. */
   get weight(): number {
-    let sum = 0;
-    for (const { job } of this.#byRun.values()) sum += job.weight;
-    return sum;
+    return this.#weight;
   }
 
   get running(): number {
@@ -66,9 +65,11 @@ export class Executions {
     const callAt = (id: string, atMs: number): void => this.#starts.set(id, atMs);
     const execution = new Execution({ ...this.#context, ...session, callAt }, claim, job);
     this.#byRun.set(runId, execution);
+    this.#weight += job.weight;
     void execution.done.then(() => {
       this.#starts.delete(runId);
       this.#byRun.delete(runId);
+      this.#weight -= job.weight;
       this.#onFreed(runId);
     });
     const entry = this.#view.jobs.get(claim.id.job);

@@ -91,6 +91,7 @@ export class Incarnation {
     this.#part = {
       nodeId,
       isTrusted,
+      trustedForMs: () => session.trustedUntilMs - clock.monotonicMs(),
       isClockRight,
       sessionEnded: this.#ended.signal,
       over,

@@ -22,13 +22,24 @@ import { findAccount, type Account } from './account.js';
 import { childEnvironment } from './child-environment.js';
 import { prepareStartFailure } from './in-process-task.js';
 import { planLaunch } from './launch.js';
-import { LiveCommand } from './live-command.js';
+import type { Launcher } from './launcher/launcher.js';
+import { RemoteCommand } from './launcher/remote-command.js';
+import { LiveCommand, spawnNow } from './live-command.js';
 import { asIs, inShell, TemplateRenderer } from './render-template.js';
 import type { PreparedTask, RunContext, RunRequest } from './running-task.js';
 import { readSecrets } from './secrets.js';
+import { spawnInOwnSession } from './spawn.js';
 
-/** Does ahead of the due time what a start does not have to wait for. Starts nothing and holds nothing. */
-export function prepareCommand(task: CommandTask, request: RunRequest, context: RunContext): PreparedTask {
+/**
+ * Does ahead of the due time what a start does not have to wait for. Starts no command and holds nothing. Where there is a
+ * launcher that answers, it will start the command, otherwise this process does.
+ */
+export function prepareCommand(
+  task: CommandTask,
+  request: RunRequest,
+  context: RunContext,
+  launcher: Launcher | null,
+): PreparedTask {
   const found = findAccount(task.user, task.group, context.clock);
   if (!found.ok) return prepareStartFailure(context, found.failure);
   const { account } = found;
@@ -36,18 +47,26 @@ export function prepareCommand(task: CommandTask, request: RunRequest, context: 
   const launch = planLaunch({ ...task, ...fillIn(task, request, marker, account), account });
   if ('failure' in launch) return prepareStartFailure(context, launch.failure);
   const user = account === null ? undefined : (account.name ?? String(account.uid));
+  launcher?.expect();
   let started = false;
   return {
     marker,
     hasProcesses: true,
-    start() {
+    start(permit = () => Infinity) {
       if (started) throw new Error('a prepared command starts once: its marker names one run');
       started = true;
       const secrets = readSecrets(request.secrets);
       if (!secrets.ok) return prepareStartFailure(context, secrets.failure).start();
       const { values, mask } = secrets;
       const env = { ...launch.env, ...values };
-      return new LiveCommand({ launch: { ...launch, env }, user, mask, marker, request }, context);
+      const plan = { launch: { ...launch, env }, user, mask, marker, request };
+      const { clock, log } = context;
+      const startHere = (): LiveCommand =>
+        new LiveCommand(plan, spawnNow(plan.launch, clock, spawnInOwnSession), { clock, log });
+      if (!launcher?.isReady) return startHere();
+      const { outlivesWorker = false } = request;
+      const hidden = Object.values(values);
+      return new RemoteCommand({ ...plan, hidden, outlivesWorker, permit, startHere }, context, launcher);
     },
   };
 }

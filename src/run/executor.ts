@@ -7,6 +7,7 @@ import type { HandlerTask } from '../jobs/index.js';
 import { prepareCommand } from './command-task.js';
 import { prepareHttp } from './http-task.js';
 import { prepareStartFailure } from './in-process-task.js';
+import type { Launcher } from './launcher/launcher.js';
 import type { PreparedTask, PrepareTask, RunContext, RunRequest } from './running-task.js';
 
 export { killAllNow } from './live-trees.js';
@@ -19,6 +20,7 @@ export type {
   RunningTask,
   RunRequest,
   RunResult,
+  StartPermit,
 } from './running-task.js';
 
 export interface TaskKinds {
@@ -28,15 +30,17 @@ export interface TaskKinds {
     request: RunRequest,
     context: RunContext,
   ) => PreparedTask | null;
+  /** Starts the commands; without it the worker itself does. */
+  readonly launcher?: Launcher | undefined;
 }
 
 /** What a node prepares its runs with. */
-export function makePrepareTask({ prepareHandler }: TaskKinds = {}): PrepareTask {
+export function makePrepareTask({ prepareHandler, launcher }: TaskKinds = {}): PrepareTask {
   const prepare: PrepareTask = (request, context) => {
     const { task } = request;
     switch (task.kind) {
       case 'command':
-        return prepareCommand(task, request, context);
+        return prepareCommand(task, request, context, launcher ?? null);
       case 'http':
         return prepareHttp(task, request, context);
       case 'handler':

@@ -29,6 +29,9 @@ export function judge(task: Task, { ending }: RunResult): { outcome: Outcome; re
         outcome: 'failed',
         reason: ending.hint ? `${ending.message}; ${ending.hint}` : ending.message,
       };
+    case 'lost':
+    case 'not-started':
+      return { outcome: 'lost', reason: ending.reason };
   }
 }
 
@@ -45,6 +48,8 @@ export function exitOf({ ending }: RunResult): { exitCode: number | null; signal
     case 'completed':
     case 'failed':
     case 'start-failed':
+    case 'not-started':
+    case 'lost':
       return { exitCode: null, signal: null };
   }
 }

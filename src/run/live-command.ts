@@ -1,16 +1,15 @@
 import type { Readable } from 'node:stream';
 import type { Clock, Timer } from '../clock.js';
-import type { Logger } from '../telemetry/logger.js';
-import type { RunContext, RunEnding, RunningTask, RunRequest, RunResult } from './running-task.js';
+import type { RunEnding, RunningTask, RunRequest, RunResult } from './running-task.js';
 import { registerLiveTree } from './live-trees.js';
 import type { Launch } from './launch.js';
 import type { Mask } from './mask.js';
 import type { OutputSink } from './output-tail.js';
-import { readProcess } from './process-table.js';
+import { readStartTicks } from './process-table.js';
 import { groupExists, type ProcessTree } from './process-tree.js';
-import { spawnInOwnSession, type MainEnd, type StartedProcess } from './spawn.js';
 import { explainStartFailure } from './start-failure.js';
-import { TreeTermination } from './tree-termination.js';
+import type { FailedStart, MainEnd, StartedProcess, StartProcess } from './started-process.js';
+import { TreeTermination, type TerminationLog } from './tree-termination.js';
 import { endsWithin } from './within.js';
 
 /** Output that is still open this long after the group was gone is held by a process that left the group. */
@@ -26,7 +25,27 @@ export interface CommandPlan {
   /** What must not be seen in its output. */
   readonly mask: Mask;
   readonly marker: string;
-  readonly request: RunRequest;
+  readonly request: Pick<RunRequest, 'timeoutMs' | 'killGraceMs'>;
+}
+
+/** What a command needs of the process that starts it: the worker, or its launcher. */
+export interface CommandContext {
+  readonly clock: Clock;
+  readonly log: TerminationLog & { debug(facts: object, message: string): void };
+}
+
+/** A command that has just been started, or has not. */
+export interface Spawned {
+  readonly outcome: StartedProcess | FailedStart;
+  readonly atMs: number;
+  readonly atMonotonicMs: number;
+}
+
+/** To be made a `LiveCommand` in the same turn of the event loop. */
+export function spawnNow(launch: Launch, clock: Clock, start: StartProcess): Spawned {
+  const outcome = start(launch);
+  // The call returns when the new program has been loaded, so the time after it is the one nearest to the start.
+  return { outcome, atMs: clock.now(), atMonotonicMs: clock.monotonicMs() };
 }
 
 type Cause = { readonly kind: 'timed-out' } | { readonly kind: 'killed'; readonly reason: string };
@@ -36,10 +55,12 @@ export class LiveCommand implements RunningTask {
   readonly pid: number | null;
   readonly marker: string;
   readonly startedAtMs: number;
+  /** Null where it cannot be found out: no `/proc`. */
+  readonly startTicks: number | null;
   readonly result: Promise<RunResult>;
   readonly #plan: CommandPlan;
   readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #log: CommandContext['log'];
   readonly #startedMonotonicMs: number;
   readonly #stdout: OutputSink;
   readonly #stderr: OutputSink;
@@ -49,7 +70,7 @@ export class LiveCommand implements RunningTask {
   #graceMs: number;
   #termination: TreeTermination | null = null;
 
-  constructor(plan: CommandPlan, { clock, log }: RunContext) {
+  constructor(plan: CommandPlan, { outcome, atMs, atMonotonicMs }: Spawned, { clock, log }: CommandContext) {
     this.#plan = plan;
     this.#clock = clock;
     this.#log = log;
@@ -57,16 +78,16 @@ export class LiveCommand implements RunningTask {
     this.marker = plan.marker;
     this.#stdout = plan.mask.output();
     this.#stderr = plan.mask.output();
-    // The call returns when the new program has been loaded, so the time after it is the one nearest to the start.
-    const spawned = spawnInOwnSession(plan.launch);
-    this.startedAtMs = clock.now();
-    this.#startedMonotonicMs = clock.monotonicMs();
-    if ('error' in spawned) {
-      this.pid = null;
-      this.result = spawned.error.then((error) => this.#startFailed(error));
+    this.startedAtMs = atMs;
+    this.#startedMonotonicMs = atMonotonicMs;
+    if ('error' in outcome) {
+      this.pid = this.startTicks = null;
+      this.result = outcome.error.then((error) => this.#startFailed(error));
     } else {
-      this.pid = spawned.pid;
-      this.result = this.#supervise(spawned);
+      this.pid = outcome.pid;
+      // Nobody has reaped it yet, so it is there.
+      this.startTicks = startTicksOf(outcome.pid);
+      this.result = this.#supervise(outcome);
     }
   }
 
@@ -87,7 +108,9 @@ export class LiveCommand implements RunningTask {
 
   async #supervise(main: StartedProcess): Promise<RunResult> {
     const { pid, stdout, stderr } = main;
-    const tree: ProcessTree = { processGroupId: pid, marker: this.marker, startTicks: startTicksOf(pid) };
+    const { marker } = this;
+    // Where it is not known: older than everything.
+    const tree: ProcessTree = { processGroupId: pid, marker, startTicks: this.startTicks ?? 0 };
     const termination = (this.#termination = new TreeTermination(tree, this.#clock, this.#log));
     this.#mainAlive = true;
     const unregister = this.#register(tree);
@@ -110,6 +133,7 @@ export class LiveCommand implements RunningTask {
       if (!endedByUs) leftovers += found;
       if (!(await endsWithin(this.#clock, OUTPUT_LIMIT_MS, outputEnded))) {
         this.#log.warn(
+          {},
           'the output of a finished run is held open by a process that is not known; it is given up',
         );
         stdout.destroy();
@@ -178,11 +202,10 @@ function endingOf(cause: Cause | null, end: MainEnd): RunEnding {
   return { kind: 'exited', exitCode: end.exitCode ?? 0 };
 }
 
-/** 0, older than everything, where it cannot be found out: no `/proc`, or the process has ended already. */
-function startTicksOf(pid: number): number {
+function startTicksOf(pid: number): number | null {
   try {
-    return readProcess(pid)?.startTicks ?? 0;
+    return readStartTicks(pid);
   } catch {
-    return 0;
+    return null;
   }
 }

@@ -72,6 +72,15 @@ export function readStartTicks(pid: number): number | null {
   return fields && Number(fields[START_TICKS]);
 }
 
+/** Whether this very process is there, be it as a zombie. False where its start is not known or cannot be looked at. */
+export function isProcess(pid: number, startTicks: number | null): boolean {
+  try {
+    return startTicks !== null && readStartTicks(pid) === startTicks;
+  } catch {
+    return false;
+  }
+}
+
 /** The fields after the name: see proc(5). */
 function readStat(pid: number): string[] | null {
   let stat: string;

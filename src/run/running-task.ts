@@ -17,6 +17,8 @@ export interface RunRequest {
   readonly identity: RunIdentity;
   /** What is left to a task that is asked to end: from SIGTERM to SIGKILL, after a timeout and for leftovers. */
   readonly killGraceMs: number;
+  /** Its processes may go on when the worker is gone (`recovery: abandon`). */
+  readonly outlivesWorker?: boolean;
 }
 
 /** Makes a task ready for its due time. Never throws: what is wrong with a task is told by the run's result. */
@@ -27,9 +29,15 @@ export interface PreparedTask {
   readonly marker: string;
   /** It works outside of the worker's process, so somebody has to end it when the worker cannot. */
   readonly hasProcesses: boolean;
-  /** Once, and in the same turn of the event loop; the result is in the `RunningTask`. Never throws. */
-  start(): RunningTask;
+  /**
+   * Once; without a launcher in the same turn of the event loop. The result is in the `RunningTask`. Never throws. What
+   * cannot begin at once begins only while `permit` allows it.
+   */
+  start(permit?: StartPermit): RunningTask;
 }
+
+/** For how much longer a process may still be begun, ms; 0 or less: not any more. Asked again before each try. */
+export type StartPermit = () => number;
 
 export type RunEnding =
   | { readonly kind: 'exited'; readonly exitCode: number }
@@ -47,7 +55,11 @@ export type RunEnding =
   | { readonly kind: 'completed' }
   | { readonly kind: 'failed'; readonly reason: string }
   /** Nothing was done: no process ever ran, no request was sent. */
-  | { readonly kind: 'start-failed'; readonly message: string; readonly hint?: string };
+  | { readonly kind: 'start-failed'; readonly message: string; readonly hint?: string }
+  /** The same: it could not begin for as long as its `StartPermit` lasted. It can be started again by whoever may. */
+  | { readonly kind: 'not-started'; readonly reason: string }
+  /** Nobody knows how it ended: who watched it died. Nothing of it is left. */
+  | { readonly kind: 'lost'; readonly reason: string };
 
 export interface RunResult {
   readonly ending: RunEnding;
@@ -64,10 +76,17 @@ export interface RunResult {
 }
 
 export interface RunningTask {
+  /**
+   * Resolves, never rejects, when `pid` and `startedAtMs` are known, before `result` does; false: it was never begun.
+   * Absent: they are known from the first.
+   */
+  readonly begun?: Promise<boolean>;
   /** null when it could not be started, or has no process. */
   readonly pid: number | null;
   /** Equal to `pid`: the main process leads its group and session. */
   readonly processGroupId: number | null;
+  /** Of the main process, in clock ticks since boot, where somebody else may have reaped it already. */
+  readonly startTicks?: number | null;
   readonly marker: string;
   readonly startedAtMs: number;
   /**

@@ -1,32 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ChildProcess } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { Launch } from './launch.js';
+import { feed, type FailedStart, type MainEnd, type StartedProcess } from './started-process.js';
 
-export interface StartedProcess {
-  readonly pid: number;
-  readonly stdout: Readable;
-  readonly stderr: Readable;
-  /** Resolves in the turn in which the process is reaped; its output may still be open then. */
-  readonly end: Promise<MainEnd>;
-}
-
-export interface MainEnd {
-  readonly exitCode: number | null;
-  readonly signal: string | null;
-}
-
-/** What kept a process from starting. */
-export interface FailedStart {
-  readonly error: Promise<unknown>;
-}
-
-/**
- * Starts a process as the leader of a session and process group of its own: pipes for its output, exactly this
- * environment, nothing buffered. Its stdin is empty, or gets `stdin` and ends. Never throws and leaves no rejected promise.
- */
+/** Starts a command from within the worker, by the contract of `StartProcess`. */
 export function spawnInOwnSession({
   file,
   args,
@@ -74,12 +53,6 @@ export function spawnInOwnSession({
     if (workersUmask !== null) process.umask(workersUmask);
     unsubscribe('child_process', onCreated);
   }
-}
-
-/** A command may end, or close its stdin, before it has read everything. */
-function feed(stdin: Writable | null, text: string): void {
-  stdin?.on('error', () => {});
-  stdin?.end(text);
 }
 
 function deferred(): { promise: Promise<unknown>; resolve: (value: unknown) => void } {

@@ -2,7 +2,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect } from 'vitest';
-import { systemClock, type Clock, type Timer } from '../../src/clock.js';
 import type { CommandTask } from '../../src/jobs/index.js';
 import {
   makePrepareTask,
@@ -12,40 +11,10 @@ import {
 } from '../../src/run/executor.js';
 import { findMarkedProcesses } from '../../src/run/process-tree.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
+import { GRACE_MS, HandClock, TIMEOUT_MS } from './hand-clock.js';
+import { useHandLauncher } from './launcher/hand-launcher.js';
 
-/** Longer than any test takes: timers of this length are fired by `HandClock.fire` only. */
-export const LONG_MS = 1_000_000;
-export const GRACE_MS = 2_000_000;
-export const TIMEOUT_MS = 3_000_000;
-
-/** Real time for short timers; those of `LONG_MS` and more wait until the test fires them. */
-export class HandClock implements Clock {
-  readonly #held = new Map<Timer, { delayMs: number; callback: () => void }>();
-
-  now = (): number => systemClock.now();
-  monotonicMs = (): number => systemClock.monotonicMs();
-
-  setTimer(delayMs: number, callback: () => void): Timer {
-    if (delayMs < LONG_MS) return systemClock.setTimer(delayMs, callback);
-    const timer = { cancel: () => void this.#held.delete(timer) };
-    this.#held.set(timer, { delayMs, callback });
-    return timer;
-  }
-
-  /** How many timers of this length are waiting. */
-  held(delayMs: number): number {
-    return [...this.#held.values()].filter((each) => each.delayMs === delayMs).length;
-  }
-
-  fire(delayMs: number): void {
-    const due = [...this.#held].filter(([, each]) => each.delayMs === delayMs);
-    expect(due).not.toEqual([]);
-    for (const [timer, { callback }] of due) {
-      this.#held.delete(timer);
-      callback();
-    }
-  }
-}
+export { GRACE_MS, HandClock, LONG_MS, TIMEOUT_MS } from './hand-clock.js';
 
 export const IDENTITY: RunRequest['identity'] = {
   job: 'backup',
@@ -68,11 +37,19 @@ export function commandTask(command: Command, options: Partial<CommandTask> = {}
   };
 }
 
+/** Who starts the commands of a test. */
+export const WAYS = ['started by the worker', 'started by the launcher'] as const;
+
 /** Runs commands in a scratch directory; after each test no process of any of them may be left. */
-export function useRuns() {
+export function useRuns(way: (typeof WAYS)[number] = 'started by the worker') {
   let directory = '';
   let clock = new HandClock();
   let runs: RunningTask[] = [];
+  const isLaunched = way === 'started by the launcher';
+  const launcher = isLaunched ? useHandLauncher() : null;
+  /** How many timers of this length wait, where the commands are watched. */
+  const held = async (delayMs: number): Promise<number> =>
+    launcher === null ? clock.held(delayMs) : launcher.tell('held', delayMs);
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'etcron-run-'));
@@ -89,7 +66,7 @@ export function useRuns() {
     }
     rmSync(directory, { recursive: true, force: true });
     expect(left).toEqual({});
-    expect([clock.held(GRACE_MS), clock.held(TIMEOUT_MS)]).toEqual([0, 0]);
+    expect([await held(GRACE_MS), await held(TIMEOUT_MS)]).toEqual([0, 0]);
   });
 
   const request = (command: Command, overrides: Overrides = {}): RunRequest => {
@@ -106,7 +83,7 @@ export function useRuns() {
   };
   const context = () => ({ clock, log: silentLogger() });
   const prepare = (command: Command, overrides?: Overrides): PreparedTask =>
-    makePrepareTask()(request(command, overrides), context());
+    makePrepareTask({ launcher: launcher?.launcher })(request(command, overrides), context());
 
   return {
     get directory() {
@@ -118,10 +95,25 @@ export function useRuns() {
     context,
     request,
     prepare,
+    isLaunched,
     start(command: Command, overrides?: Overrides): RunningTask {
       const run = prepare(command, overrides).start();
+      // By whom it should be, where there is a process.
+      if (run.pid !== null || run.begun !== undefined) expect(run.begun !== undefined).toBe(isLaunched);
       runs.push(run);
       return run;
+    },
+    /** Resolves when its process is there. */
+    async begin(command: Command, overrides?: Overrides): Promise<RunningTask> {
+      const run = this.start(command, overrides);
+      await run.begun;
+      return run;
+    },
+    held,
+    async fire(delayMs: number): Promise<void> {
+      if (launcher === null) return clock.fire(delayMs);
+      await until(async () => (await held(delayMs)) > 0);
+      await launcher.tell('fire', delayMs);
     },
     /** Waits until the command has written this file in its working directory, and returns its text. */
     async file(name: string): Promise<string> {

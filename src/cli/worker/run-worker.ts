@@ -1,7 +1,7 @@
 /**
  * The worker process around a `Node`.
  *
- *     settings → etcd answers (else exit 3) → node started ── SIGTERM, SIGINT, SIGHUP ──▶ drained, lease revoked, exit 0
+ *     settings → etcd answers (else exit 3) → launcher ready → node started ── SIGTERM, SIGINT, SIGHUP ──▶ drained, lease revoked, exit 0
  *                                                │                                │
  *                                                │                     second signal: commands killed, exit 128 + n
  *                                                └─ a defect (uncaught error): logged, commands killed, exit 1
@@ -16,6 +16,7 @@ import { messageOf } from '../../errors.js';
 import { Node } from '../../node/node.js';
 import type { ConnectionOptions } from '../../etcd/connection-options.js';
 import { killAllNow, makePrepareTask } from '../../run/executor.js';
+import { Launcher } from '../../run/launcher/launcher.js';
 import { Watchdog } from '../../run/watchdog/watchdog.js';
 import { createLogger, type Logger } from '../../telemetry/logger.js';
 import { connectionOptions } from '../connection.js';
@@ -45,13 +46,14 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
     for (const name of SECRET_VARIABLES) delete process.env[name];
     const watchdog =
       flags.watchdog === false ? undefined : makeWatchdog(connection, log, settings.log.format);
+    const launcher = new Launcher({ clock: systemClock, log, watchdog });
     const node = new Node({
       store,
       keys,
       clock: systemClock,
       random: Math.random,
       log,
-      prepareTask: makePrepareTask(),
+      prepareTask: makePrepareTask({ launcher }),
       watchdog,
       options: { ...settings.node, host: hostname(), pid: process.pid, version: packageVersion() },
     });
@@ -59,13 +61,14 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
     const stopped = stopSignal(log);
     // Not waited for: it learns of everything that has happened until it is there.
     void watchdog?.start();
-    const started = node.start();
+    const started = launcher.start().then(() => node.start());
     try {
       const signal = await Promise.race([stopped, started.then(() => null)]);
       if (signal === null) await stopped;
       else started.catch(() => undefined);
       await node.stop();
     } finally {
+      await launcher.stop();
       await watchdog?.stop();
     }
   });

@@ -41,14 +41,12 @@ export type Message =
   | { readonly type: 'starting'; readonly marker: string }
   | { readonly type: 'started'; readonly marker: string; readonly group: ProcessGroup }
   | { readonly type: 'ended'; readonly marker: string }
+  /** What starts processes for the worker: while it lives, a run may begin. */
+  | { readonly type: 'launcher'; readonly marker: string; readonly group: ProcessGroup }
+  | { readonly type: 'launcher-ended'; readonly marker: string }
   /** The worker stops in order; nothing is left to do. */
   | { readonly type: 'done' };
 
 export function encode(messages: readonly Message[]): string {
   return messages.map((message) => `${JSON.stringify(message)}\n`).join('');
-}
-
-/** `CLOCK_MONOTONIC` on Linux: the same in all processes of a machine. */
-export function machineMonotonicMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
 }

@@ -5,7 +5,8 @@
  *
  *     the worker …           the watchdog …
  *     stops in order         is told, and exits
- *     dies (the pipe ends)   kills the process trees of its `rerun` runs, waits until they are gone, *then* revokes the
+ *     dies (the pipe ends)   kills its launcher (which may hold orders, and be frozen) and sees that it is gone, then does the
+ *                            same with the process trees of its `rerun` runs, *then* revokes the
  *                            lease: the next attempt starts within a fraction of a second, and never beside the first
  *     freezes                kills the trees of `rerun` runs a moment after the end of trust, where a worker that is awake
  *                            has done so itself; the lease is left alone
@@ -19,7 +20,7 @@
  *
  * Invariants
  * - A run is told before its process exists, in a write that reaches the kernel before the spawn. See
- *   `sidecar/end-tree.ts` for how its processes are known, and strangers with a reused id spared.
+ *   `../end-tree.ts` for how its processes are known, and strangers with a reused id spared.
  * - Safety never rests on the watchdog. A worker that is awake keeps to the trust window by itself; without a
  *   watchdog a dead worker's lease expires, and its commands may outlive it. So does what happens when both are killed.
  * - The watchdog never holds the worker up. When it does not read, the worker stops telling it piece by piece, and tells
@@ -32,11 +33,12 @@ import { Backoff } from '../../backoff.js';
 import { sleep, type Clock, type Timer } from '../../clock.js';
 import type { Service } from '../../service.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { machineMonotonicMs } from '../machine-time.js';
 import { readProcess } from '../process-table.js';
-import { machineMonotonicMs, type EtcdConnection, type Message } from './messages.js';
+import type { EtcdConnection, Message } from './messages.js';
 import { SidecarProcess } from './sidecar-process.js';
 import { WatchedState } from './watched-state.js';
-import type { SessionFacts, WorkerWatch } from './worker-watch.js';
+import type { LauncherWatch, SessionFacts, WorkerWatch } from './worker-watch.js';
 
 export interface WatchdogOptions {
   readonly clock: Clock;
@@ -57,7 +59,7 @@ const MAX_RESTART_MS = 30_000;
 /** One that lived so long was no failed start. */
 const HEALTHY_AFTER_MS = 60_000;
 
-export class Watchdog implements Service, WorkerWatch {
+export class Watchdog implements Service, WorkerWatch, LauncherWatch {
   readonly #options: WatchdogOptions;
   readonly #state = new WatchedState();
   readonly #stopped = new AbortController();
@@ -114,14 +116,23 @@ export class Watchdog implements Service, WorkerWatch {
     this.#flush();
   }
 
-  runStarted({ marker, processGroupId }: Parameters<WorkerWatch['runStarted']>[0]): void {
+  runStarted({ marker, processGroupId, ...known }: Parameters<WorkerWatch['runStarted']>[0]): void {
     if (!this.#state.runs.has(marker)) return;
-    const startTicks = startTicksOf(processGroupId);
+    const { startTicks = startTicksOf(processGroupId) } = known;
     this.#tell({ type: 'started', marker, group: { id: processGroupId, startTicks } });
   }
 
   runEnded(marker: string): void {
     if (this.#state.runs.has(marker)) this.#tell({ type: 'ended', marker });
+  }
+
+  launcherStarted({ marker, group }: Parameters<LauncherWatch['launcherStarted']>[0]): void {
+    this.#tell({ type: 'launcher', marker, group });
+    this.#flush();
+  }
+
+  launcherEnded(marker: string): void {
+    this.#tell({ type: 'launcher-ended', marker });
   }
 
   /** Keeps it in mind, and sends it with everything else of this turn of the event loop. */

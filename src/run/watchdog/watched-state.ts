@@ -11,12 +11,14 @@ export interface WatchedRun {
 export class WatchedState {
   lease: WatchedLease | null = null;
   readonly runs = new Map<string, WatchedRun>();
+  readonly launchers = new Map<string, WatchedRun>();
 
   apply(message: Message): void {
     switch (message.type) {
       case 'reset':
         this.lease = null;
         this.runs.clear();
+        this.launchers.clear();
         break;
       case 'lease': {
         const { leaseId, ttlMs, trustedUntilMs } = message;
@@ -34,6 +36,12 @@ export class WatchedState {
       case 'ended':
         this.runs.delete(message.marker);
         break;
+      case 'launcher':
+        this.launchers.set(message.marker, { marker: message.marker, group: message.group });
+        break;
+      case 'launcher-ended':
+        this.launchers.delete(message.marker);
+        break;
       case 'settings':
       case 'done':
         break;
@@ -44,6 +52,9 @@ export class WatchedState {
   snapshot(): Message[] {
     const messages: Message[] = [{ type: 'reset' }];
     if (this.lease !== null) messages.push({ type: 'lease', ...this.lease });
+    for (const { marker, group } of this.launchers.values()) {
+      if (group !== null) messages.push({ type: 'launcher', marker, group });
+    }
     for (const { marker, group } of this.runs.values()) {
       messages.push({ type: 'starting', marker });
       if (group !== null) messages.push({ type: 'started', marker, group });

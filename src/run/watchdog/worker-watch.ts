@@ -1,4 +1,5 @@
 import type { Job } from '../../jobs/index.js';
+import type { ProcessGroup } from './messages.js';
 
 /** What a worker tells whoever cleans up after it. Nothing here waits or throws. */
 export interface WorkerWatch {
@@ -8,10 +9,23 @@ export interface WorkerWatch {
   clearSession(): void;
   /** Right before the spawn: a process with this marker may exist from now on. */
   runStarting(run: { readonly marker: string; readonly recovery: Job['recovery'] }): void;
-  /** Right after it, in the same turn of the event loop. */
-  runStarted(run: { readonly marker: string; readonly processGroupId: number }): void;
+  /** As soon as it is known after it. Without `startTicks` in the same turn of the event loop. */
+  runStarted(run: {
+    readonly marker: string;
+    readonly processGroupId: number;
+    /** Where it may have been reaped already. */
+    readonly startTicks?: number | null;
+  }): void;
   /** Nothing of the run is left. */
   runEnded(marker: string): void;
+}
+
+/** What a worker tells of the process that starts commands for it. */
+export interface LauncherWatch {
+  /** Before it gets its first order. */
+  launcherStarted(launcher: { readonly marker: string; readonly group: ProcessGroup }): void;
+  /** No copy of it is left. */
+  launcherEnded(marker: string): void;
 }
 
 export interface SessionFacts {

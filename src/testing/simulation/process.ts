@@ -145,6 +145,8 @@ function nameOf(ending: RunEnding): string {
     case 'failed':
     case 'timed-out':
     case 'start-failed':
+    case 'not-started':
+    case 'lost':
       return ending.kind;
   }
 }

@@ -4,52 +4,14 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
+import { join } from 'node:path';
 import type { EtcdConnection } from '../../../src/run/watchdog/messages.js';
 import { processRuns, until } from '../support.js';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-
-/** Transpiles files of the project with all that they import from it, in the same layout, below a new folder. */
-export function transpile(...entries: string[]): string {
-  const out = mkdtempSync(join(tmpdir(), 'etcron-transpiled-'));
-  const seen = new Set<string>();
-  const visit = (file: string): void => {
-    if (seen.has(file)) return;
-    seen.add(file);
-    const source = readFileSync(file, 'utf8');
-    const { outputText } = ts.transpileModule(source, {
-      compilerOptions: {
-        module: ts.ModuleKind.ESNext,
-        target: ts.ScriptTarget.ES2023,
-        verbatimModuleSyntax: true,
-      },
-    });
-    const target = join(out, relative(ROOT, file).replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, outputText);
-    for (const [, specifier] of outputText.matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g)) {
-      visit(resolve(dirname(file), specifier!.replace(/\.js$/, '.ts')));
-    }
-  };
-  for (const entry of entries) visit(join(ROOT, entry));
-  writeFileSync(join(out, 'package.json'), '{"type":"module"}');
-  return out;
-}
+export { transpile } from '../../support/transpile.js';
 
 export interface StandInRun {
   readonly marker: string;

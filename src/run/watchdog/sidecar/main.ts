@@ -5,14 +5,15 @@
  *     watching ── "done" ──────────────────────────────────────────────────────▶ exit
  *        │  ▲
  *        │  └─ trust not extended in time: trees of `rerun` runs ended, lease left alone
- *        └── pipe ends ──▶ trees of `rerun` runs ended ──▶ lease revoked ──▶ exit
+ *        └── pipe ends ──▶ launcher ended ──▶ trees of `rerun` runs ended ──▶ lease revoked ──▶ exit
  *
  * Each way ends: killing and revoking go on until the lease has expired by itself, no longer.
  */
 import { sleep, systemClock } from '../../../clock.js';
-import { machineMonotonicMs, type EtcdConnection, type Message } from '../messages.js';
+import { endTree } from '../../end-tree.js';
+import { machineMonotonicMs } from '../../machine-time.js';
+import type { EtcdConnection, Message } from '../messages.js';
 import { WatchedState, type WatchedRun } from '../watched-state.js';
-import { endTree } from './end-tree.js';
 import { revokeEverywhere } from './revoke-everywhere.js';
 import { SidecarLog } from './sidecar-log.js';
 import { TrustTimer } from './trust-timer.js';
@@ -75,7 +76,7 @@ async function workerGone(): Promise<void> {
   const leaseEndsMs = systemClock.monotonicMs() + (lease?.ttlMs ?? 0);
   const effortMs = Math.max(lease?.ttlMs ?? 0, SHORTEST_EFFORT_MS);
   const runs = [...state.runs.values()];
-  const ended = await Promise.race([endTrees(runs), sleep(systemClock, effortMs).then(() => null)]);
+  const ended = await Promise.race([endAll(runs), sleep(systemClock, effortMs).then(() => null)]);
   if (ended === null) {
     log.error({ runs: runs.length }, 'the worker ended, and processes of its runs cannot be ended; gave up');
   } else if (lease?.leaseId && connection) {
@@ -90,6 +91,12 @@ async function workerGone(): Promise<void> {
     }
   } else if (ended > 0) log.warn({ runs: ended }, 'the worker ended without a word; ended its runs');
   await exit();
+}
+
+/** The launchers first, be they frozen: after that no run can begin which a look would not have found. */
+async function endAll(runs: readonly WatchedRun[]): Promise<number> {
+  await endTrees([...state.launchers.values()]);
+  return endTrees(runs);
 }
 
 /** How many of them were still alive. */

@@ -1,5 +1,5 @@
 import { systemClock, type Timer } from '../../../clock.js';
-import { machineMonotonicMs } from '../messages.js';
+import { machineMonotonicMs } from '../../machine-time.js';
 
 /** A worker that is awake ends its runs itself, right at the end of trust. */
 const HEAD_START_MS = 100;

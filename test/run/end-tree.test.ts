@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readStartTicks } from '../../../src/run/process-table.js';
-import { groupExists } from '../../../src/run/process-tree.js';
-import { endTree } from '../../../src/run/watchdog/sidecar/end-tree.js';
-import { silentLogger } from '../../../src/telemetry/logger.js';
-import { processRuns, until } from '../support.js';
-import { daemonCommand, pidIn } from './support.js';
+import { endTree } from '../../src/run/end-tree.js';
+import { readStartTicks } from '../../src/run/process-table.js';
+import { groupExists } from '../../src/run/process-tree.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { processRuns, until } from './support.js';
+import { daemonCommand, pidIn } from './watchdog/support.js';
 
 const log = silentLogger();
 let children: ChildProcess[];
