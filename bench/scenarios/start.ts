@@ -12,7 +12,7 @@ import { formatRunId } from '../../src/etcd/keys.js';
 import { prefixRange, singleKey } from '../../src/etcd/store.js';
 
 const STARTS = 10;
-const CLAIMED_WITHIN_MS = 30_000;
+const CLAIMED_WITHIN_MS = 15_000;
 const LABEL = 'bench';
 
 export const start: Scenario = {
@@ -33,7 +33,7 @@ export const start: Scenario = {
     try {
       for (let round = 1; round <= STARTS; round += 1) {
         const name = `joins-${round}`;
-        await cluster.putDefinitions([[name, { schedule: '0 0 1 1 *', target: { [LABEL]: name } }]]);
+        await cluster.putDefinitions([[name, { schedule: '0 0 1 1 *', target: { with: { [LABEL]: name } } }]]);
         const id = await requestRun(
           cluster,
           name,
