@@ -20,7 +20,10 @@ interface Point {
 
 /** Null when no run went through several rates. */
 export async function drawLateness(results: BenchResults): Promise<string | null> {
-  const merged = results.scenarios.flatMap(mergeSeries).find(({ series }) => series.name === SERIES);
+  const [merged] = results.scenarios
+    .flatMap(mergeSeries)
+    .filter(({ series }) => series.name === SERIES)
+    .sort((a, b) => b.points.length - a.points.length);
   const points = LINES.flatMap(({ key, label }) =>
     (merged?.points ?? []).flatMap(({ x, runs }): Point[] => {
       const summary = summarize(runs, key);

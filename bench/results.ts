@@ -75,12 +75,12 @@ export function toResults(
   };
 }
 
-/** Of the figures that are numbers; null when no run has one. */
+/** Of the figures that are finite numbers; null when no run has one. */
 export function summarize(runs: readonly (Figures | undefined)[], key: string): Summary | null {
   const values = runs
     .map((figures) => figures?.[key])
-    // JSON has null where a figure was not a number.
-    .filter((value): value is number => typeof value === 'number' && !Number.isNaN(value));
+    // JSON has null where a figure was not a finite number.
+    .filter((value): value is number => Number.isFinite(value));
   if (values.length === 0) return null;
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
