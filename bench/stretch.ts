@@ -19,7 +19,7 @@ const QUIET_BEFORE_DUE_MS = 700;
 const HISTORY_BEFORE_MS = 2_000;
 /** After the last due time: what is not recorded by then is a backlog. */
 const BACKLOG_AFTER_MS = 1_000;
-const LAST_RECORD_WITHIN_MS = 30_000;
+const LAST_RECORD_WITHIN_MS = 60_000;
 const PLANNED_WITHIN_MS = 30_000;
 const POLL_MS = 500;
 
