@@ -20,6 +20,7 @@ export { loadJobsFiles, readSource, type LoadOptions } from './load-jobs-files.j
 export { scheduleOf, scheduleOptionsOf, scheduleText } from './job-schedule.js';
 export { parseJobValue, type JobParse } from './parse-job.js';
 export { isPausedForGood, pauseAt, type Pause } from './pause.js';
+export { peekDefinition, peekSchedule, type Peek } from './peek.js';
 export { printable, quote } from './printable.js';
 export { formatPath, formatProblem, type Problem } from './problem.js';
 export { MAX_FILE_BYTES } from './limits.js';

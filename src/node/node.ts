@@ -20,7 +20,8 @@ import { Standby } from '../plan/standby.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Service } from '../service.js';
 import type { Logger } from '../telemetry/logger.js';
-import { ClusterView, type ViewChanges } from '../view/cluster-view.js';
+import { ClusterView } from '../view/cluster-view.js';
+import { BrokenJobs } from './broken-jobs.js';
 import { ClockGuard } from './clock-guard.js';
 import { Incarnation } from './incarnation.js';
 import type { NodeOptions } from './options.js';
@@ -56,6 +57,7 @@ export class Node implements Service {
   readonly #mirrors: Mirror[];
   readonly #view: ClusterView;
   readonly #standby: Standby;
+  readonly #brokenJobs: BrokenJobs;
   readonly #executions: Executions;
   readonly #clockGuard: ClockGuard;
   readonly #stopped = new AbortController();
@@ -83,7 +85,7 @@ export class Node implements Service {
     });
     this.#standby = new Standby(this.#view);
     this.#clockGuard = new ClockGuard(clock, options.name, options.maxClockSkewMs);
-    this.#view.onChange(({ jobs }) => this.#reportBrokenJobs(jobs));
+    this.#brokenJobs = new BrokenJobs({ clock, log, view: this.#view });
     this.#executions = new Executions(
       {
         ...{ store, keys, clock, random, log, prepareTask, watchdog, observer },
@@ -215,6 +217,7 @@ export class Node implements Service {
     await this.#endLife(this.#executions.running === 0);
     this.#executions.close();
     for (const mirror of this.#mirrors) await mirror.stop();
+    this.#brokenJobs.stop();
     if (this.#executions.size === 0) log.info('stopped');
     else
       log.error(
@@ -228,17 +231,5 @@ export class Node implements Service {
     const timeout = new AbortController();
     await Promise.race([work, sleep(this.#context.clock, limitMs, timeout.signal).catch(() => undefined)]);
     timeout.abort(new Error('done'));
-  }
-
-  #reportBrokenJobs(jobs: ViewChanges['jobs']): void {
-    for (const [name, before] of jobs) {
-      const now = this.#view.jobs.get(name);
-      // Its count of runs may have changed alone.
-      if (now?.modRevision === before?.modRevision) continue;
-      const problems = now?.problems ?? [];
-      for (const problem of problems) {
-        this.#context.log.warn({ job: name, ...problem }, 'this job is broken and does not run');
-      }
-    }
   }
 }

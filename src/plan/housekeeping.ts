@@ -93,6 +93,7 @@ export class Housekeeping {
   async stop(): Promise<void> {
     this.#abort.abort(new Error('housekeeping was stopped'));
     await this.#loop;
+    this.#removal.stop();
   }
 
   /** One bite. Rejects with `NotLeaderError` or a `StoreError`. */

@@ -36,22 +36,47 @@ export class Removal {
   /** By job: not to be looked at before this time, as long as its definition is this one. */
   readonly #notBefore = new Map<string, { readonly entry: JobEntry; readonly atMs: number }>();
 
+  /** Of all jobs those that may ask for it: the others are not looked at again until they change. */
+  #candidates: Set<string> | null = null;
+  #unsubscribe: (() => void) | null = null;
+
   constructor(context: RemovalContext) {
     this.#context = context;
+  }
+
+  stop(): void {
+    this.#unsubscribe?.();
+    this.#candidates = null;
   }
 
   /** Rejects with `NotLeaderError` or a `StoreError`. */
   async removeFinished(): Promise<void> {
     const { view, clock } = this.#context;
     for (const name of this.#notBefore.keys()) if (!view.jobs.has(name)) this.#notBefore.delete(name);
-    for (const [name, entry] of view.jobs) {
-      const { job } = entry;
-      if (job === null || job.removeAfterMs === null) continue;
+    for (const name of this.#knownCandidates()) {
+      const entry = view.jobs.get(name);
+      const job = entry?.job ?? null;
+      if (!entry || job === null || job.removeAfterMs === null) continue;
       const known = this.#notBefore.get(name);
       if (known?.entry === entry && clock.now() < known.atMs) continue;
       const lastMs = this.#lastMs(entry, job);
       if (lastMs !== null) await this.#consider(entry, job, job.removeAfterMs, lastMs);
     }
+  }
+
+  #knownCandidates(): Set<string> {
+    const { view } = this.#context;
+    if (this.#candidates !== null) return this.#candidates;
+    const candidates = new Set<string>();
+    const judge = (name: string): void => {
+      if (view.jobs.get(name)?.kv.value.includes('removeAfter')) candidates.add(name);
+      else candidates.delete(name);
+    };
+    for (const name of view.jobs.keys()) judge(name);
+    this.#unsubscribe = view.onChange(({ jobs }) => {
+      for (const name of jobs.keys()) judge(name);
+    });
+    return (this.#candidates = candidates);
   }
 
   /** When it was over, as far as its schedule and its count tell; null while it is not. */

@@ -14,7 +14,7 @@ import type { FiringEntry } from '../view/cluster-view.js';
 import type { JobEntry } from '../view/job-entry.js';
 import type { Conflicts } from './conflicts.js';
 import { readCoverage } from './coverage.js';
-import type { DirtyJobs } from './dirty-jobs.js';
+import type { Dirty, DirtyJobs } from './dirty-jobs.js';
 import { isVoidable } from './firing-state.js';
 import type { GuardedFirings, GuardedPut } from './guarded-firings.js';
 import type { CommitResult } from './leader-writer.js';
@@ -44,7 +44,8 @@ export class Replanner {
   async planDirty(overdueThroughMs: number): Promise<void> {
     const { view, enrolment } = this.#context;
     const { dirty, conflicts } = this.#parts;
-    await inParallel(dirty.all(), JOBS_AT_ONCE, async ([name, mark]) => {
+    const marks = dirty.all().filter(([name, mark]) => !this.#isNothingToDo(name, mark));
+    await inParallel(marks, JOBS_AT_ONCE, async ([name, mark]) => {
       const entry = view.jobs.get(name);
       const planned = await conflicts.untilNone(name, (met) =>
         this.#replan(name, entry, mark.fromMs, overdueThroughMs, met > 0),
@@ -54,6 +55,22 @@ export class Replanner {
       enrolment.upcoming.enrol(name, entry?.schedule ?? null);
       dirty.planned(name, mark);
     });
+  }
+
+  /**
+   * A new job that is not due before the position is enrolled, and that is all. Without a cursor there are 100,000 of them
+   * at once: too many to parse in one go.
+   */
+  #isNothingToDo(name: string, mark: Dirty): boolean {
+    const { view, enrolment } = this.#context;
+    const { progress, dirty } = this.#parts;
+    if (view.firingsByJob.has(name)) return false;
+    const schedule = view.jobs.get(name)?.expectedSchedule ?? null;
+    const dueMs = schedule?.next(mark.fromMs) ?? null;
+    if (dueMs !== null && dueMs <= lastDueWithin(progress.position, name)) return false;
+    enrolment.upcoming.enrol(name, schedule);
+    dirty.planned(name, mark);
+    return true;
   }
 
   async #replan(

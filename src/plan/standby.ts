@@ -30,7 +30,8 @@ export class Enrolment {
 
   /** Enrols all jobs as the view shows them. */
   refresh(): void {
-    for (const name of this.#changed) this.upcoming.enrol(name, this.#view.jobs.get(name)?.schedule ?? null);
+    for (const name of this.#changed)
+      this.upcoming.enrol(name, this.#view.jobs.get(name)?.expectedSchedule ?? null);
     this.#changed.clear();
   }
 

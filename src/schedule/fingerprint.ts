@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
+import { BoundedCache } from './bounded-cache.js';
 import { readExpression } from './expression.js';
+import { mentionsHash } from './hashed-field.js';
 import { readMoment } from './moment.js';
 import type { ScheduleOptions } from './parse-schedule.js';
+
+/** Of those that nothing but expression and zone decide: most jobs share a few. */
+const fingerprints = new BoundedCache<string, string>(20_000);
 
 /**
  * Twelve hex digits that change when a job's schedule does: firings carry it, so that those planned under an older
@@ -17,6 +22,20 @@ export function scheduleFingerprint(
   expression: string | readonly string[],
   timeZone: string,
   options: ScheduleOptions & { readonly jitterMs?: number } = {},
+): string {
+  const { startAt, endAt, only, exclude, jitterMs } = options;
+  const isPlain =
+    typeof expression === 'string' && !startAt && !endAt && !only?.length && !exclude?.length && !jitterMs;
+  if (!isPlain || mentionsHash(expression)) return makeFingerprint(expression, timeZone, options);
+  return fingerprints.getOrMake(`${timeZone}\n${expression}`, () =>
+    makeFingerprint(expression, timeZone, options),
+  );
+}
+
+function makeFingerprint(
+  expression: string | readonly string[],
+  timeZone: string,
+  options: ScheduleOptions & { readonly jitterMs?: number },
 ): string {
   const expressions = typeof expression === 'string' ? [expression] : expression;
   const parts = new Set(expressions.map((one) => normalise(one, timeZone, options.job)));

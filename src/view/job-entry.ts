@@ -1,5 +1,8 @@
-/** One key under `jobs/`, parsed when somebody first asks: a node may mirror 100,000 definitions and need few of them. */
-import { isPausedForGood, parseJobValue, scheduleOf } from '../jobs/index.js';
+/**
+ * One key under `jobs/`, parsed when somebody first asks: a node may mirror 100,000 definitions and need few of them. When
+ * it is due can be told before that, and whether it is broken without keeping what was parsed.
+ */
+import { isPausedForGood, parseJobValue, peekDefinition, peekSchedule, scheduleOf } from '../jobs/index.js';
 import type { Job, Problem } from '../jobs/index.js';
 import type { Schedule } from '../schedule/index.js';
 import type { KeyValue } from '../etcd/store.js';
@@ -10,7 +13,7 @@ export class JobEntry {
   readonly kv: KeyValue;
   /** What the key `counts/<job>` holds, if it exists. */
   readonly count: RunCount | undefined;
-  #parsed: { job: Job | null; problems: readonly Problem[] } | null = null;
+  #parsed: Parsed | null = null;
   #schedule: Schedule | null | undefined;
 
   constructor(name: string, kv: KeyValue, count?: RunCount) {
@@ -36,8 +39,12 @@ export class JobEntry {
     return this.#parse().job;
   }
 
+  /** Why the definition is broken; empty for a sound one, which is not kept parsed because of this question. */
   get problems(): readonly Problem[] {
-    return this.#parse().problems;
+    if (this.#parsed !== null) return this.#parsed.problems;
+    const parsed = parseValue(this.name, this.kv);
+    if (parsed.job === null) this.#parsed = parsed;
+    return parsed.problems;
   }
 
   /** How many runs counted towards `maxRuns`. */
@@ -55,6 +62,16 @@ export class JobEntry {
   /** What the planner plans from: null when the definition is broken, done, or paused without an end. */
   get schedule(): Schedule | null {
     return this.isDone ? null : this.#definedSchedule();
+  }
+
+  /**
+   * What `schedule` is if the definition is sound, told without parsing it where that is possible. Before anything is
+   * planned by it `schedule` must be asked.
+   */
+  get expectedSchedule(): Schedule | null {
+    if (this.#parsed !== null) return this.schedule;
+    const definition = peekDefinition(this.kv.value);
+    return (definition && peekSchedule(this.name, definition)) ?? this.schedule;
   }
 
   #definedSchedule(): Schedule | null {
@@ -76,11 +93,19 @@ export class JobEntry {
     return job === null || isPausedForGood(job) ? null : job.fingerprint;
   }
 
-  #parse(): { job: Job | null; problems: readonly Problem[] } {
-    if (this.#parsed === null) {
-      const result = parseJobValue(this.name, this.kv.value);
-      this.#parsed = result.ok ? { job: result.job, problems: [] } : { job: null, problems: result.problems };
-    }
-    return this.#parsed;
+  #parse(): Parsed {
+    return (this.#parsed ??= parseValue(this.name, this.kv));
   }
+}
+
+interface Parsed {
+  readonly job: Job | null;
+  readonly problems: readonly Problem[];
+}
+
+const NO_PROBLEMS: readonly Problem[] = [];
+
+function parseValue(name: string, { value }: KeyValue): Parsed {
+  const result = parseJobValue(name, value);
+  return result.ok ? { job: result.job, problems: NO_PROBLEMS } : { job: null, problems: result.problems };
 }

@@ -1,0 +1,64 @@
+/**
+ * Each node says of each definition that is broken why it does not run, once for each time that it is written.
+ *
+ * Those that change while the node looks on are judged at once. Of many (100,000, when a node starts) the rest is judged a
+ * few at a time, on a fiftieth of a core at most: nothing waits for it, since whoever plans or runs a job parses its
+ * definition anyway.
+ */
+import type { Clock, Timer } from '../clock.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { ClusterView, ViewChanges } from '../view/cluster-view.js';
+
+export interface BrokenJobsContext {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly view: ClusterView;
+}
+
+const AT_ONCE = 200;
+/** Some 60 µs each. */
+const LATER_AT_ONCE = 20;
+const PAUSE_MS = 100;
+
+export class BrokenJobs {
+  readonly #context: BrokenJobsContext;
+  readonly #unjudged = new Set<string>();
+  #timer: Timer | null = null;
+
+  constructor(context: BrokenJobsContext) {
+    this.#context = context;
+    context.view.onChange((changes) => this.#onView(changes));
+  }
+
+  stop(): void {
+    this.#unjudged.clear();
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  #onView({ jobs }: ViewChanges): void {
+    for (const [name, before] of jobs) {
+      const now = this.#context.view.jobs.get(name);
+      // Its count of runs may have changed alone.
+      if (now !== undefined && now.modRevision !== before?.modRevision) this.#unjudged.add(name);
+    }
+    if (this.#timer === null) this.#judge(AT_ONCE);
+  }
+
+  #judge(count: number): void {
+    const { clock, log, view } = this.#context;
+    let left = count;
+    for (const name of this.#unjudged) {
+      if (left === 0) break;
+      left -= 1;
+      this.#unjudged.delete(name);
+      for (const problem of view.jobs.get(name)?.problems ?? [])
+        log.warn({ job: name, ...problem }, 'this job is broken and does not run');
+    }
+    if (this.#unjudged.size === 0) return;
+    this.#timer = clock.setTimer(PAUSE_MS, () => {
+      this.#timer = null;
+      this.#judge(LATER_AT_ONCE);
+    });
+  }
+}
