@@ -13,12 +13,12 @@
  * its `maxRuns`. A limit's size is compared, since the slots that are free depend on it.
  */
 import { formatRunId, slotGroup, type FiringId, type Keys } from '../etcd/keys.js';
-import { decodeRecord, encodeRecord } from '../etcd/record.js';
+import { decodeRecord } from '../etcd/record.js';
 import type { Compare, KeyValue, Txn, TxnResult } from '../etcd/store.js';
 import { absent, get, modifiedAt, put } from '../etcd/txn.js';
 import { decodeFiring, encodeFiring, type FiringRecord } from '../view/firing-record.js';
 import { encodeRunCount, type RunCountRecord } from '../view/run-count.js';
-import { lockRecordSchema, type LockRecord } from './lock-record.js';
+import { encodeLock, lockRecordSchema, type LockRecord } from './lock-record.js';
 
 export interface ClaimRequest {
   readonly id: FiringId;
@@ -109,7 +109,7 @@ export function prepareClaim(keys: Keys, request: ClaimRequest): PreparedClaim {
     limitSlots: limitKeys.length === 0 ? null : slotsByName(request.limitSlots),
     waiting: false,
   };
-  const lock = encodeRecord(lockRecordSchema, {
+  const lock = encodeLock({
     node: nodeId,
     worker: request.worker,
     attempt: firing.attempt,

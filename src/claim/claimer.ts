@@ -86,6 +86,11 @@ const RECHECK_MS = 1_000;
 const WAIT_RECHECK_MS = 20_000;
 const UNKNOWN_END = 'its claim was given up on, and how it ended is not known';
 const SLOT_RECHECK_MS = 250;
+/** The next in order waits for so many times as long as a claim takes … */
+const PATIENCE = 4;
+/** … but not longer than this: whoever does not claim may be frozen, and its lease stands. */
+const MAX_STAGGER_MS = 3_000;
+const SMOOTHING = 1 / 16;
 /** How much later the worker of a failed attempt tries than all others, where the job asks for another one. */
 const AVOID_MS = 2_000;
 
@@ -100,6 +105,8 @@ export class Claimer implements Service {
   readonly #candidates = new Candidates();
   /** The room that claims under way will take. */
   #claiming = 0;
+  /** From the decision to claim until the answer, smoothed. */
+  #claimTakesMs = 0;
   #unsubscribe: (() => void) | null = null;
 
   constructor(context: ClaimerContext) {
@@ -197,10 +204,17 @@ export class Claimer implements Service {
   /** Makes, moves or drops the appointment for a firing. */
   #consider(firing: FiringEntry): void {
     const { runId } = firing;
-    const rank = this.#busy.has(runId) || this.#context.isHeld(runId) ? -1 : this.#rank(firing);
+    const isSettled =
+      this.#busy.has(runId) || this.#context.isHeld(runId) || this.#isElsewhere(firing.value.node);
+    const rank = isSettled ? -1 : this.#rank(firing);
     const atMs = rank < 0 ? null : this.#attemptAt(firing, rank);
     if (atMs === null) this.#forget(runId);
     else this.#queue.set(runId, atMs);
+  }
+
+  /** A living worker has it, and that is not us. */
+  #isElsewhere(node: string | null): boolean {
+    return node !== null && node !== this.#context.nodeId && this.#context.view.workers.has(node);
   }
 
   /** -1: not for this node. */
@@ -226,10 +240,19 @@ export class Claimer implements Service {
   #attemptAt(firing: FiringEntry, rank: number): number | null {
     const { clock, options, nodeId } = this.#context;
     const nowMs = clock.now();
-    const delayMs = rank * options.staggerMs + (this.#isLastResort(firing) ? AVOID_MS : 0);
+    const delayMs = this.#staggerMs(rank) + (this.#isLastResort(firing) ? AVOID_MS : 0);
     if (firing.value.node === nodeId) return nowMs + STRAY_CHECK_MS;
     if (!this.#isRaceable(firing)) return null;
     return Math.max(startTime(firing) - options.claimLeadMs, nowMs) + delayMs;
+  }
+
+  /**
+   * How much later than the first in order a node tries. Where claims take long (etcd or the machine is overloaded), what the first
+   * one did shows late as well: whoever steps in too early then loses, at the cost of the work that everybody waits for.
+   */
+  #staggerMs(rank: number): number {
+    const { staggerMs } = this.#context.options;
+    return rank * Math.min(Math.max(staggerMs, PATIENCE * this.#claimTakesMs), MAX_STAGGER_MS);
   }
 
   /** The job asks for another worker than the last one, and there is one. */
@@ -255,7 +278,7 @@ export class Claimer implements Service {
   // ── what ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #attempt(runId: string): void {
-    const { view, clock, isTrusted, isHeld, nodeId, options } = this.#context;
+    const { view, clock, isTrusted, isHeld, nodeId } = this.#context;
     const firing = view.firings.get(runId);
     if (!firing || this.#busy.has(runId) || isHeld(runId)) return;
     if (!isTrusted()) return this.#queue.set(runId, clock.now() + RECHECK_MS);
@@ -278,7 +301,7 @@ export class Claimer implements Service {
         this.#slots.wait(firing);
         return this.#queue.set(runId, clock.now() + (verdict.soon ? RECHECK_MS : WAIT_RECHECK_MS));
       case 'later':
-        return this.#queue.set(runId, startTime(firing) + this.#rank(firing) * options.staggerMs);
+        return this.#queue.set(runId, startTime(firing) + this.#staggerMs(this.#rank(firing)));
       case 'mark':
         return this.#track(runId, this.#markWaiting(firing, entry, verdict));
       case 'skip':
@@ -337,6 +360,7 @@ export class Claimer implements Service {
     });
     this.#claiming += job.weight;
     this.#slots.claiming(firing, free);
+    const sentMs = clock.monotonicMs();
     let result: ClaimResult;
     try {
       result = prepared.interpret(
@@ -345,6 +369,7 @@ export class Claimer implements Service {
     } finally {
       this.#claiming -= job.weight;
       this.#slots.claimed(runId);
+      this.#claimTakesMs += SMOOTHING * (clock.monotonicMs() - sentMs - this.#claimTakesMs);
     }
     if (result.won) onClaimed(result.claim, job);
     else await this.#afterLoss(firing, entry, job, result);

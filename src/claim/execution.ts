@@ -18,7 +18,14 @@ import { firingFacts, formatRunId, type Keys } from '../etcd/keys.js';
 import type { Store, Txn, TxnResult } from '../etcd/store.js';
 import { emptyRecord, type Outcome, type RunRecord } from '../history/run-record.js';
 import { scheduleOf, type Job } from '../jobs/index.js';
-import type { PreparedTask, PrepareTask, RunEnding, RunningTask, RunResult } from '../run/executor.js';
+import type {
+  PreparedTask,
+  PrepareTask,
+  RunContext,
+  RunEnding,
+  RunningTask,
+  RunResult,
+} from '../run/executor.js';
 import { lastStart } from '../plan/start-deadline.js';
 import { exitOf, judge } from '../run/judge.js';
 import { retryDelayMs } from '../run/retry-delay.js';
@@ -81,7 +88,8 @@ export class Execution {
   /** Resolves when nothing more will be written for this claim and its process tree is gone. Never rejects. */
   readonly done: Promise<void>;
   readonly #context: ExecutionContext;
-  readonly #log: Logger;
+  /** Made when something is to be said: a run that says nothing need not pay for it. */
+  #ownLog: Logger | null = null;
   readonly #prepared: PreparedTask;
   readonly #startAtMs: number;
   /** The first attempt of a run of the schedule does not start after this. */
@@ -104,11 +112,6 @@ export class Execution {
       this.#resolveDone = resolve;
     });
     const due = new Date(claim.id.dueMs).toISOString();
-    this.#log = context.log.child({
-      ...firingFacts(claim.id),
-      node: context.nodeId,
-      attempt: claim.firing.attempt,
-    });
     this.#startAtMs = Math.max(claim.id.dueMs, claim.firing.notBefore ?? -Infinity);
     const isFirst = claim.before.attempt === 0 && claim.firing.origin === 'schedule';
     const lastMs = isFirst ? lastStart(job, () => scheduleOf(job), claim.id.dueMs) : null;
@@ -131,7 +134,7 @@ export class Execution {
           everywhere: claim.firing.only,
         },
       },
-      { clock: context.clock, log: this.#log },
+      this.#runContext(),
     );
   }
 
@@ -175,7 +178,7 @@ export class Execution {
       watchdog?.runStarted({ marker, processGroupId, ...ticks });
     }
     this.#latenessMs = startedAtMs - this.#startAtMs;
-    this.#log.info({ pid, latenessMs: this.#latenessMs }, 'started');
+    if (this.#says('info')) this.#log.info({ pid, latenessMs: this.#latenessMs }, 'started');
     observer?.runStarted?.(this.#facts, this.#latenessMs);
   }
 
@@ -261,6 +264,26 @@ export class Execution {
     }
   }
 
+  get #log(): Logger {
+    const { log, nodeId } = this.#context;
+    const { id, firing } = this.claim;
+    return (this.#ownLog ??= log.child({ ...firingFacts(id), node: nodeId, attempt: firing.attempt }));
+  }
+
+  #runContext(): RunContext {
+    const getLog = (): Logger => this.#log;
+    return {
+      clock: this.#context.clock,
+      get log() {
+        return getLog();
+      },
+    };
+  }
+
+  #says(level: 'debug' | 'info'): boolean {
+    return this.#context.log.isLevelEnabled(level);
+  }
+
   get #keys(): Keys {
     return this.#context.keys;
   }
@@ -320,10 +343,9 @@ export class Execution {
         'to be retried',
       );
     }
-    this.#log[outcome === 'succeeded' ? 'info' : 'warn'](
-      { ...facts, reason, latenessMs: record.latenessMs },
-      'finished',
-    );
+    const isGood = outcome === 'succeeded';
+    if (!isGood || this.#says('info'))
+      this.#log[isGood ? 'info' : 'warn']({ ...facts, reason, latenessMs: record.latenessMs }, 'finished');
     observer?.runEnded?.(this.#facts, record, 'recorded');
     return this.#finish(prepareEnd(this.#keys, this.#held, record), outcome, record);
   }
@@ -405,7 +427,7 @@ export class Execution {
       }
       const result = sent.interpret(written);
       if (result === 'done') {
-        this.#log.debug({ as: what }, 'the claim ended');
+        if (this.#says('debug')) this.#log.debug({ as: what }, 'the claim ended');
         return;
       }
       this.#log.warn({ as: what }, 'the lock is not ours any more; what happened is not ours to write');

@@ -10,3 +10,8 @@ export const lockRecordSchema = z.object({
 });
 
 export type LockRecord = z.output<typeof lockRecordSchema>;
+
+/** What the schema would write, at a tenth of its cost: there is one for each claim. */
+export function encodeLock({ node, worker, attempt, claimedAt }: LockRecord): string {
+  return JSON.stringify({ node, worker, attempt, claimedAt: new Date(claimedAt).toISOString() });
+}

@@ -311,6 +311,7 @@ export class Slots {
   }
 
   #nextOfJob(name: string): FiringEntry[] {
+    if (!this.#waiting.has(name)) return [];
     const waiting = this.#stillWaiting(name).sort((a, b) => (isOlder(a, b) ? -1 : 1));
     const job = this.#context.view.jobs.get(name)?.job;
     if (job?.maxConcurrent === null) return [];

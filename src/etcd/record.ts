@@ -16,6 +16,22 @@ export const isoTime = z.codec(z.iso.datetime({ precision: 3 }), z.number().int(
   encode: (ms) => new Date(ms).toISOString(),
 });
 
+export function isoText(ms: number): string;
+export function isoText(ms: number | null): string | null;
+/** The same text, for what is written too often to go through a schema. */
+export function isoText(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/u;
+
+/** The inverse; null for anything else, such as a 30th of February. */
+export function isoMs(text: unknown): number | null {
+  if (typeof text !== 'string' || !ISO_TIME.test(text)) return null;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) || isoText(ms) !== text ? null : ms;
+}
+
 /** Our own records are small; anything much larger was not written by us and is not worth parsing. */
 const MAX_RECORD_BYTES = 1024 * 1024;
 

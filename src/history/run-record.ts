@@ -3,7 +3,7 @@
  * transaction that removes the firing (and the lock, where there is one).
  */
 import { z } from 'zod';
-import { decodeRecord, encodeRecord, isoTime, type Decoded } from '../etcd/record.js';
+import { decodeRecord, isoText, isoTime, type Decoded } from '../etcd/record.js';
 import type { KeyValue } from '../etcd/store.js';
 
 export const OUTCOMES = [
@@ -104,6 +104,15 @@ export function decodeRun(kv: Pick<KeyValue, 'value'>): Decoded<RunRecord> {
   return decodeRecord(runRecordSchema, kv);
 }
 
+/** What the schema would write, at a tenth of its cost: there is one for each firing. */
 export function encodeRun(record: RunRecord): string {
-  return encodeRecord(runRecordSchema, record);
+  const { startedAt, endedAt, recordedAt, missed, late } = record;
+  return JSON.stringify({
+    ...record,
+    startedAt: isoText(startedAt),
+    endedAt: isoText(endedAt),
+    recordedAt: isoText(recordedAt),
+    missed: missed && { ...missed, from: isoText(missed.from), through: isoText(missed.through) },
+    late: late && { ...late, endedAt: isoText(late.endedAt) },
+  });
 }

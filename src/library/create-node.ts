@@ -11,6 +11,7 @@ import { Node, type NodeObserver } from '../node/node.js';
 import type { NodeOptions } from '../node/options.js';
 import { makePrepareTask, type PrepareTask } from '../run/executor.js';
 import { makePrepareHandler, type HandlerHooks } from '../run/handler-task.js';
+import { Launcher } from '../run/launcher/launcher.js';
 import { Watchdog } from '../run/watchdog/watchdog.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -52,8 +53,11 @@ export interface NodeEnvironment {
   readonly random: () => number;
   /** Opens the connection. */
   readonly open: () => Promise<OpenNode>;
-  /** What runs a task, given what runs handlers. */
-  readonly prepareTask: (prepareHandler: ReturnType<typeof makePrepareHandler>) => PrepareTask;
+  /** What runs a task, given what runs handlers and what starts commands. */
+  readonly prepareTask: (
+    prepareHandler: ReturnType<typeof makePrepareHandler>,
+    launcher: Launcher | undefined,
+  ) => PrepareTask;
   readonly nodeOptions?: Partial<NodeOptions>;
   readonly handlerHooks?: Pick<HandlerHooks, 'onSleep'>;
 }
@@ -62,6 +66,8 @@ export interface OpenNode {
   readonly store: Store;
   readonly keys: Keys;
   readonly watchdog: (WorkerWatch & { start(): Promise<void>; stop(): Promise<void> }) | null;
+  /** Starts with the first command that is claimed: a node that only has handlers never needs it. */
+  readonly launcher?: Launcher;
 }
 
 /** A worker of the cluster, and a candidate for leading it, in this process. Made by {@link createNode}. */
@@ -183,14 +189,14 @@ export class EtcronNode {
     const { clock, random, open, prepareTask, nodeOptions: overrides } = this.#environment;
     try {
       for (const job of jobs) await checkPayload(job);
-      const { store, keys, watchdog } = (this.#open = await open());
+      const { store, keys, watchdog, launcher } = (this.#open = await open());
       if (this.#stopping === null && sync !== null && (jobs.length > 0 || sync.prune))
         await syncJobs({ store, keys }, jobs, sync, this.#log);
       if (this.#stopping !== null) return;
       this.#node = new Node({
         ...{ store, keys, clock, random, watchdog: watchdog ?? undefined },
         log: this.#log,
-        prepareTask: prepareTask(makePrepareHandler(handlers, this.#handlerHooks())),
+        prepareTask: prepareTask(makePrepareHandler(handlers, this.#handlerHooks()), launcher),
         observer: this.#observer(),
         options: {
           ...nodeOptions,
@@ -218,6 +224,7 @@ export class EtcronNode {
   async #release(): Promise<void> {
     const open = this.#open;
     this.#open = null;
+    await open?.launcher?.stop();
     await open?.watchdog?.stop();
     await open?.store.close();
   }
@@ -284,11 +291,16 @@ export function createNode(options: CreateNodeOptions = {}): EtcronNode {
   return new EtcronNode(resolved, {
     clock: systemClock,
     random: Math.random,
-    prepareTask: (prepareHandler) => makePrepareTask({ prepareHandler }),
+    prepareTask: (prepareHandler, launcher) => makePrepareTask({ prepareHandler, launcher }),
     open: async () => {
       const connection = await resolveConnection(options);
       const watchdog = resolved.watchdog ? makeWatchdog(connection, resolved.log) : null;
-      return { store: await connect(connection), keys: new Keys(connection.prefix), watchdog };
+      const launcher = new Launcher({
+        clock: systemClock,
+        log: resolved.log,
+        watchdog: watchdog ?? undefined,
+      });
+      return { store: await connect(connection), keys: new Keys(connection.prefix), watchdog, launcher };
     },
   });
 }

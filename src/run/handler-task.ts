@@ -138,10 +138,13 @@ function makeRun(payload: unknown, { request, context, work, hooks }: Call): Han
   const { identity } = request;
   const { clock } = context;
   const { runId } = identity;
+  let log: HandlerRun['log'] | null = null;
   return {
     payload,
     signal: work.signal,
-    log: makeRunLogger(context.log, work.stderr),
+    get log() {
+      return (log ??= makeRunLogger(context.log, work.stderr));
+    },
     progress: (now) => {
       if (typeof now === 'string') hooks.onProgress?.(runId, clip(now));
       else if (!Number.isNaN(now)) hooks.onProgress?.(runId, Math.min(1, Math.max(0, now)));

@@ -66,11 +66,12 @@ export function prepareStartFailure(context: RunContext, failure: StartFailure):
 export function startInProcess(
   marker: string,
   { timeoutMs, killGraceMs }: Pick<RunRequest, 'timeoutMs' | 'killGraceMs'>,
-  { clock, log }: RunContext,
+  context: RunContext,
   work: (work: Work) => Promise<WorkEnding>,
   onIgnored: ((why: IgnoredEnd) => void) | undefined,
   mask: Mask = NO_MASK,
 ): RunningTask {
+  const { clock } = context;
   const startedAtMs = clock.now();
   const startedMonotonicMs = clock.monotonicMs();
   const [stdout, stderr] = [mask.output(), mask.output()];
@@ -102,7 +103,7 @@ export function startInProcess(
     abort.abort(new DOMException(abortMessage(why), 'AbortError'));
     const giveUp = (): void => {
       if (onIgnored) return onIgnored(why);
-      log.warn('the task did not end when it was asked to; it may go on in this worker');
+      context.log.warn('the task did not end when it was asked to; it may go on in this worker');
       finish(why);
     };
     timers.add(clock.setTimer(graceMs, giveUp));

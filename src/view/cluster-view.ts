@@ -173,10 +173,10 @@ export class ClusterView {
 
   #applyFiring(key: string, kv: KeyValue | null, batch: Batch): void {
     const runId = key.slice(this.keys.firings.length);
-    const id = parseRunId(runId);
     const before = this.firings.get(runId);
+    const id = before?.id ?? parseRunId(runId);
     let after: FiringEntry | undefined;
-    this.damagedFirings.delete(runId);
+    if (this.damagedFirings.size > 0) this.damagedFirings.delete(runId);
     if (kv !== null) {
       const decoded: Decoded<FiringRecord> =
         id === null ? { ok: false, problem: 'not a run id' } : decodeFiring(kv);
@@ -189,8 +189,10 @@ export class ClusterView {
     if (before === undefined && after === undefined && !this.damagedFirings.has(runId)) return;
     if (!batch.firings.has(runId)) batch.firings.set(runId, before);
     if (before) {
-      this.firings.delete(runId);
-      removeFrom(this.firingsByJob, before.id.job, runId);
+      if (!after) {
+        this.firings.delete(runId);
+        removeFrom(this.firingsByJob, before.id.job, runId);
+      }
       if (before.value.node !== null) removeFrom(this.firingsByNode, before.value.node, runId);
       for (const name of limitsHeld(before)) removeFrom(this.holdersByLimit, name, runId);
     }
@@ -286,9 +288,11 @@ class Batch {
 }
 
 /** The limits of which a firing holds a slot. */
-function limitsHeld({ value }: FiringEntry): string[] {
-  return value.limitSlots === null ? [] : Object.keys(value.limitSlots);
+function limitsHeld({ value }: FiringEntry): readonly string[] {
+  return value.limitSlots === null ? NONE : Object.keys(value.limitSlots);
 }
+
+const NONE: readonly string[] = [];
 
 function entryOf<T>(kv: KeyValue, value: T): Entry<T> {
   return { value, createRevision: kv.createRevision, modRevision: kv.modRevision };

@@ -10,7 +10,7 @@
  *        └──voided by an edit, a pause or a delete of the job (deleted without a record: it never started)
  */
 import { z } from 'zod';
-import { decodeRecord, isoTime, type Decoded } from '../etcd/record.js';
+import { decodeRecord, isoMs, isoText, isoTime, type Decoded } from '../etcd/record.js';
 import type { FiringId } from '../etcd/keys.js';
 import type { KeyValue } from '../etcd/store.js';
 
@@ -90,16 +90,91 @@ export function manualFiring(requestedBy: string | null): FiringRecord {
   return { ...plannedFiring(''), origin: 'manual', requestedBy };
 }
 
+/**
+ * Every node decodes two of them for each firing of the cluster. What a worker wrote is read directly; whatever else it may be is
+ * left to the schema, which knows what to say of it.
+ */
 export function decodeFiring(kv: Pick<KeyValue, 'value'>): Decoded<FiringRecord> {
-  return decodeRecord(firingRecordSchema, kv);
+  const value = readPlain(kv.value);
+  return value === null ? decodeRecord(firingRecordSchema, kv) : { ok: true, value };
+}
+
+/** A plain one is not much longer than this. */
+const MAX_PLAIN_BYTES = 1_024;
+
+/** Null: not one of the usual ones. */
+function readPlain(bytes: Buffer): FiringRecord | null {
+  if (bytes.length > MAX_PLAIN_BYTES) return null;
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return null;
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return null;
+  const given = json as Partial<Record<keyof FiringRecord, unknown>>;
+  const { origin, fingerprint, attempt, crashes = 0, notBefore = null, node = null, slot = null } = given;
+  const { misfire = false, waiting = false, requestedBy = null, lastWorker = null } = given;
+  const notBeforeMs = notBefore === null ? null : isoMs(notBefore);
+  const isUsual =
+    (origin === 'schedule' || origin === 'manual') &&
+    typeof fingerprint === 'string' &&
+    isCount(attempt) &&
+    isCount(crashes) &&
+    (notBefore === null || notBeforeMs !== null) &&
+    isTextOrNull(node) &&
+    (slot === null || isCount(slot)) &&
+    typeof misfire === 'boolean' &&
+    typeof waiting === 'boolean' &&
+    isTextOrNull(requestedBy) &&
+    isTextOrNull(lastWorker) &&
+    (given.limitSlots ?? given.only ?? given.expanded ?? null) === null;
+  if (!isUsual) return null;
+  return {
+    origin,
+    fingerprint,
+    attempt,
+    crashes,
+    notBefore: notBeforeMs,
+    node,
+    slot,
+    limitSlots: null,
+    misfire,
+    waiting,
+    requestedBy,
+    lastWorker,
+    only: null,
+    expanded: null,
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_COUNT;
+}
+
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || typeof value === 'string';
 }
 
 /** Leaves out what has its default: this is the value of which there are most, on every node's wire. */
 export function encodeFiring(record: FiringRecord): string {
-  const written: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(z.encode(firingRecordSchema, record))) {
-    const isDefault = value === null || value === false || (name === 'crashes' && value === 0);
-    if (!isDefault) written[name] = value;
-  }
-  return JSON.stringify(written);
+  const { origin, fingerprint, attempt, crashes, notBefore, node, slot, limitSlots } = record;
+  const { misfire, waiting, requestedBy, lastWorker, only, expanded } = record;
+  // What is undefined is not written.
+  return JSON.stringify({
+    origin,
+    fingerprint,
+    attempt,
+    crashes: crashes === 0 ? undefined : crashes,
+    notBefore: isoText(notBefore) ?? undefined,
+    node: node ?? undefined,
+    slot: slot ?? undefined,
+    limitSlots: limitSlots ?? undefined,
+    misfire: misfire || undefined,
+    waiting: waiting || undefined,
+    requestedBy: requestedBy ?? undefined,
+    lastWorker: lastWorker ?? undefined,
+    only: only ?? undefined,
+    expanded: expanded ?? undefined,
+  });
 }
