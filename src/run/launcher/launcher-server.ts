@@ -20,6 +20,7 @@ const SPAWN_LIMIT_MS = 200;
 
 export class LauncherServer {
   readonly #clock: Clock;
+  readonly #workerPid: number;
   readonly #runs = new Map<number, { command: LiveCommand; outlivesWorker: boolean }>();
   #orders: StartOrder[] = [];
   /** In order, for the next write. */
@@ -27,8 +28,9 @@ export class LauncherServer {
   #workerGone = false;
 
   /** `clock` gives the times of results: the machine's monotonic ones, on both of its clocks. */
-  constructor(clock: Clock) {
+  constructor(clock: Clock, workerPid: number) {
     this.#clock = clock;
+    this.#workerPid = workerPid;
   }
 
   /** Reads orders from stdin and answers on stdout, until the worker is gone; then it ends the process. */
@@ -72,8 +74,9 @@ export class LauncherServer {
       if (!this.#flush()) break;
       this.#orders = this.#orders.slice(TOGETHER);
       for (const order of next) {
-        const isLate = machineMonotonicMs() > order.validUntilMs;
-        if (isLate) this.#unsaid.push({ type: 'refused', id: order.id });
+        // The death of the worker shows here before the end of the pipe is read.
+        const isOver = machineMonotonicMs() > order.validUntilMs || process.ppid !== this.#workerPid;
+        if (isOver) this.#unsaid.push({ type: 'refused', id: order.id });
         else spawned.push([order, spawnNow(order.launch, this.#clock, leanSpawn)]);
       }
     }

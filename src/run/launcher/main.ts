@@ -1,4 +1,4 @@
-/** The launcher process; `launcher.ts` explains it. Argument: the worker's pid, for people who look at `ps`. */
+/** The launcher process; `launcher.ts` explains it. Argument: the worker's pid. */
 import { systemClock } from '../../clock.js';
 import { machineMonotonicMs } from '../machine-time.js';
 import { LauncherServer } from './launcher-server.js';
@@ -7,4 +7,5 @@ import { LauncherServer } from './launcher-server.js';
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => undefined);
 
 // The worker alone knows what its wall clock shows.
-new LauncherServer({ ...systemClock, now: machineMonotonicMs, monotonicMs: machineMonotonicMs }).serve();
+const clock = { ...systemClock, now: machineMonotonicMs, monotonicMs: machineMonotonicMs };
+new LauncherServer(clock, Number(process.argv[2])).serve();

@@ -10,10 +10,11 @@ const clock = new HandClock();
 clock.now = clock.monotonicMs = machineMonotonicMs;
 const path = fileURLToPath(new URL(`./${process.pid}.sock`, import.meta.url));
 const control = createServer((socket) => {
+  socket.on('error', () => undefined);
   createInterface({ input: socket }).on('line', (line) => {
     const [what, delayMs] = line.split(' ');
     if (what === 'fire') clock.fire(Number(delayMs));
     socket.write(`${clock.held(Number(delayMs))}\n`);
   });
 });
-control.listen(path, () => new LauncherServer(clock).serve());
+control.listen(path, () => new LauncherServer(clock, Number(process.argv[2])).serve());

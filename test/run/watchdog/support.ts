@@ -124,16 +124,14 @@ export async function fakeEtcd(onCall: (method: string) => FakeReply | undefined
   };
 }
 
-/** The watchdogs that run from this folder. */
-export function sidecarsIn(folder: string): number[] {
+/** The watchdogs, or other processes, that run from this folder. */
+export function sidecarsIn(folder: string, main = 'src/run/watchdog/sidecar/main.js'): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(
-          `${folder}/src/run/watchdog/sidecar/main.js`,
-        );
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`${folder}/${main}`);
       } catch {
         return false;
       }
