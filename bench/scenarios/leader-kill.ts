@@ -15,6 +15,7 @@ import { WATCH_MEASURES, watchLimits } from '../raw-clients.js';
 import { spreadMeasures, WORKERS, type Scenario } from '../scenario.js';
 import { secondsBetween } from '../schedules.js';
 import { median, percentile, spread } from '../statistics.js';
+import { beginUsage, HANDLER_USAGE_MEASURES } from '../usage.js';
 
 const JOBS = 100;
 const KILLS = 5;
@@ -53,6 +54,7 @@ export const leaderKill: Scenario = {
     { key: 'takeoverMs', label: 'kill → another one leads, median', unit: 'ms', digits: 0 },
     { key: 'takeoverMaxMs', label: 'kill → another one leads, max', unit: 'ms', digits: 0 },
     { key: 'afterOverWatchP99', label: 'lateness after it ÷ put → watch event, p99', unit: '×', digits: 2 },
+    ...HANDLER_USAGE_MEASURES,
   ],
   rawMeasures: WATCH_MEASURES,
   targets: [
@@ -70,6 +72,8 @@ export const leaderKill: Scenario = {
     try {
       const jobs = await cluster.putJobs(JOBS, '* * * * * *');
       await cluster.allPlanned(jobs);
+      const fromMs = Date.now();
+      const usage = await beginUsage(context.etcd.endpoint, cluster.pids);
       const takeovers: number[] = [];
       const found: Latenesses[] = [];
       const notices: number[] = [];
@@ -94,6 +98,8 @@ export const leaderKill: Scenario = {
         );
         await cluster.complete();
       }
+      // Of the workers, those that were killed are no more to be asked.
+      const spent = await usage.figures((JOBS * (Date.now() - fromMs)) / 1000);
       problems.push(...faultsOf(await cluster.notes()));
       for (const line of cluster.complaints()) context.say(line);
       const [before, after, claimed] = (['before', 'after', 'claimed'] as const).map((which) =>
@@ -109,6 +115,7 @@ export const leaderKill: Scenario = {
         takeoverMs: median(takeovers),
         takeoverMaxMs: percentile(takeovers, 1),
         afterOverWatchP99: percentile(after, 0.99) / raw.watchP99Ms!,
+        ...spent,
       };
       return { figures, problems, raw };
     } finally {

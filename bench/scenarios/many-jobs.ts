@@ -103,7 +103,9 @@ export async function putDistantJobs(
   count = JOBS,
 ): Promise<string[]> {
   const schedules = distantSchedules(Date.now(), count, random);
-  const jobs = schedules.map((fields, index) => [`many-${String(index).padStart(6, '0')}`, { ...fields }] as const);
+  const jobs = schedules.map(
+    (fields, index) => [`many-${String(index).padStart(6, '0')}`, { ...fields }] as const,
+  );
   await cluster.putDefinitions(jobs);
   return jobs.map(([name]) => name);
 }
