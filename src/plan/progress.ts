@@ -45,6 +45,8 @@ export class Progress {
   #basis: Basis;
   /** The cursor that certainly stood last: taken over, or written by this term. Null: none that can be relied on. */
   #certain: CursorRecord | null = null;
+  /** It was taken over: what an earlier term of the same office sent may be applied after that. */
+  #isTakenOver = true;
   /** Sent since then; whether they were written is not known. Never to go on from, unless the mirror shows them. */
   #unsure: CursorRecord[] = [];
   /** The last write of ours that the view must show before the next pass judges what stands there. */
@@ -92,6 +94,7 @@ export class Progress {
     const nowMs = clock.now();
     this.#writer = this.#makeWriter(view.cursor.state === 'absent' ? 0 : view.cursor.modRevision);
     const cursor = this.#trustworthyCursor(nowMs);
+    this.#isTakenOver ||= this.#certain === null;
     this.#certain = cursor;
     if (cursor !== null) {
       const { plannedThrough, jobsRevision, at, againThrough } = cursor;
@@ -131,6 +134,7 @@ export class Progress {
     this.#unsure.push(cursor);
     const { revision } = await this.#writer.commit({ operations, cursor });
     this.#certain = cursor;
+    this.#isTakenOver = false;
     this.#unsure = [];
     this.#mustSee(revision);
     return revision;
@@ -169,7 +173,8 @@ export class Progress {
     const { view, log, options } = this.#context;
     const shown = view.cursor.state === 'present' ? view.cursor.value : null;
     const ours = this.#certain;
-    if (ours && ![ours, ...this.#unsure].some((one) => isDeepStrictEqual(one, shown))) {
+    const isKnown = [ours, ...this.#unsure].some((one) => isDeepStrictEqual(one, shown));
+    if (ours && !isKnown && !(this.#isTakenOver && shown && isFurther(shown, ours))) {
       log.error({ cursor: shown }, 'somebody else wrote or deleted the cursor; going on from our own');
       return ours;
     }
@@ -195,4 +200,13 @@ export class Progress {
       cursorRevision,
     );
   }
+}
+
+/** In everything that a cursor says, as far or further. */
+function isFurther(one: CursorRecord, other: CursorRecord): boolean {
+  return (
+    !isBehind(other.plannedThrough, one.plannedThrough) &&
+    one.jobsRevision >= other.jobsRevision &&
+    one.at >= other.at
+  );
 }

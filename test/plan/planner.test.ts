@@ -63,7 +63,7 @@ async function lead(
     (range) => new Mirror(store, range, { clock, log, name: 'test', random: () => 0.5 }),
   );
   const view = new ClusterView(keys, mirrors[0]!, mirrors[1]!, () => undefined);
-  const standby = new Standby(view);
+  const standby = new Standby(view, clock);
   const starting = Promise.all(mirrors.map((mirror) => mirror.start()));
   await clock.settle();
   await starting;
@@ -85,6 +85,7 @@ async function lead(
   leader.stop = async () => {
     inOffice = false;
     await leader.planner.stop();
+    standby.stop();
     await Promise.all(mirrors.map((mirror) => mirror.stop()));
   };
   stops.push(leader.stop);
@@ -246,6 +247,40 @@ describe('planning ahead', () => {
     await clock.advance(8_000);
     await lead();
     expect(firingSeconds('a')).toEqual(Array.from({ length: 23 }, (_, index) => index + 1));
+  });
+
+  it('goes on from a write of its own office that is applied after the cursor was taken up', async () => {
+    putJob('job', SECONDLY);
+    const first = await lead();
+    await live(4_000);
+    const before = etcd.get(keys.cursor)!;
+    const older = decodeRecord(cursorRecordSchema, before);
+    if (!older.ok) throw new Error(older.problem);
+    await first.stop();
+    // What an earlier term of the same leader had sent, and never heard of again, is applied just before our first write.
+    const { plannedThrough, at } = older.value;
+    const further: CursorRecord = {
+      ...{ againThrough: null, jobsRevision: before.modRevision, at: at + 1_000 },
+      plannedThrough: { due: plannedThrough.due + 2_000, job: null },
+    };
+    let isApplied = false;
+    await lead(
+      () => 200,
+      () => {
+        if (isApplied) return;
+        isApplied = true;
+        put(keys.cursor, encodeRecord(cursorRecordSchema, further));
+      },
+    );
+    const seen: number[] = [];
+    for (let step = 0; step < 10; step += 1) {
+      await live(500);
+      const now = decodeRecord(cursorRecordSchema, etcd.get(keys.cursor)!);
+      if (now.ok) seen.push(now.value.plannedThrough.due);
+    }
+    expect(isApplied).toBe(true);
+    expect(Math.min(...seen)).toBeGreaterThanOrEqual(further.plannedThrough.due);
+    expect(seen.at(-1)).toBeGreaterThan(further.plannedThrough.due);
   });
 
   it('does not take a cursor for written because it wanted to write it, when trust ends at the first try', async () => {
