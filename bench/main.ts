@@ -117,11 +117,14 @@ async function runOnce(
   try {
     for (const scenario of scenarios) {
       say(`${scenario.name}: ${scenario.title}`);
-      const result = await withEtcd(binary, (etcd) =>
-        scenario.run({
-          ...{ etcd, spawners, program: resolve(options.program), profileDir, minutes, peer, say },
-          rawLimits: (clients) => rawLimits.of(clients),
-        }),
+      const result = await withEtcd(
+        binary,
+        (etcd) =>
+          scenario.run({
+            ...{ etcd, spawners, program: resolve(options.program), profileDir, minutes, peer, say },
+            rawLimits: (clients) => rawLimits.of(clients),
+          }),
+        scenario,
       );
       results.push(result);
       if (result.costs) say(renderCosts(result.costs));

@@ -75,6 +75,8 @@ export interface Scenario {
   readonly targets: readonly Target[];
   /** Of `ScenarioResult.raw`. */
   readonly rawMeasures?: readonly Measure[];
+  /** It is so long that etcd has to drop its history now and then, as in production; it must not read back far. */
+  readonly compacts?: boolean;
   /** It takes too long to be part of everything. */
   readonly onlyWhenNamed?: boolean;
   run(context: ScenarioContext): Promise<ScenarioResult>;

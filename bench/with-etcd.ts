@@ -2,9 +2,22 @@ import { startEmbeddedEtcd, type EmbeddedEtcd } from '../src/etcd/embedded/embed
 import type { EtcdBinary } from '../src/etcd/embedded/find-etcd.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 
-/** Calls `use` with a new etcd, with fsync on, that is gone afterwards. */
-export async function withEtcd<T>(binary: EtcdBinary, use: (etcd: EmbeddedEtcd) => Promise<T>): Promise<T> {
-  const etcd = await startEmbeddedEtcd({ binary, log: silentLogger() });
+/** More than any scenario makes. */
+const WHOLE_HISTORY = 1_000_000_000;
+
+/**
+ * Calls `use` with a new etcd, with fsync on, that is gone afterwards. Its history can be read from the beginning, or is
+ * compacted as it would be by default.
+ */
+export async function withEtcd<T>(
+  binary: EtcdBinary,
+  use: (etcd: EmbeddedEtcd) => Promise<T>,
+  { compacts = false }: { readonly compacts?: boolean } = {},
+): Promise<T> {
+  const etcd = await startEmbeddedEtcd({
+    ...{ binary, log: silentLogger() },
+    ...(compacts ? {} : { keptRevisions: WHOLE_HISTORY }),
+  });
   try {
     return await use(etcd);
   } finally {

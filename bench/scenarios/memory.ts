@@ -64,6 +64,7 @@ export const memory: Scenario = {
   name: 'memory',
   title: `${JOBS} jobs every second, /bin/true, 3 workers, sampled every minute`,
   onlyWhenNamed: true,
+  compacts: true,
   measures: [
     ...comparisons,
     { key: 'minutes', label: 'minutes', unit: '', digits: 0 },
