@@ -55,9 +55,18 @@ export function isAlive({ child }: WorkerProcess): boolean {
 }
 
 /** The process id of its watchdog; null while there is none. */
-export function watchdogOf({ pid }: WorkerProcess): number | null {
+export function watchdogOf(worker: WorkerProcess): number | null {
+  return childOf(worker, '/run/watchdog/');
+}
+
+/** The process id of its launcher; null while there is none. */
+export function launcherOf(worker: WorkerProcess): number | null {
+  return childOf(worker, '/run/launcher/');
+}
+
+function childOf({ pid }: WorkerProcess, program: string): number | null {
   const children = readProc(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean);
-  const found = children.find((child) => readProc(`/proc/${child}/cmdline`).includes('watchdog'));
+  const found = children.find((child) => readProc(`/proc/${child}/cmdline`).includes(program));
   return found === undefined ? null : Number(found);
 }
 
