@@ -307,7 +307,11 @@ export class Slots {
     const [oldest] = running
       .filter((other) => isOlder(other, firing))
       .sort((a, b) => a.modRevision - b.modRevision);
-    return oldest ? { act: 'mark', replaced: oldest, provided: this.#areTaken(firing, own.taken) } : null;
+    if (!oldest) return null;
+    // Nobody has asked for the end of another one meanwhile, which would make room, too.
+    const notEnding = running.slice(0, MAX_PROVEN).map(({ id }) => absent(view.keys.kill(id)));
+    const provided = [...this.#areTaken(firing, own.taken), ...notEnding];
+    return { act: 'mark', replaced: oldest, provided };
   }
 
   #nextOfJob(name: string): FiringEntry[] {

@@ -27,17 +27,20 @@ export interface Sharing {
   readonly maxWaiting: number;
   /** Who waits too long goes out of turn. */
   readonly hasDeadline: boolean;
+  /** When it has had its runs, what waits will never go on, and keeps no run by hand waiting. */
+  readonly hasMaxRuns: boolean;
   readonly limits: readonly string[];
 }
 
 export function sharingOf({ scenario }: World, job: string): Sharing {
-  const { overlap, maxConcurrent, limits, startDeadline } = (scenario.steady.get(job) ??
+  const { overlap, maxConcurrent, limits, startDeadline, maxRuns } = (scenario.steady.get(job) ??
     scenario.restless.get(job) ??
     {}) as {
     overlap?: string | { policy: string; limit: number };
     maxConcurrent?: number;
     limits?: string[];
     startDeadline?: string;
+    maxRuns?: number;
   };
   const policy = typeof overlap === 'object' ? overlap.policy : (overlap ?? 'skip');
   return {
@@ -45,6 +48,7 @@ export function sharingOf({ scenario }: World, job: string): Sharing {
     maxConcurrent: policy === 'allow' ? Infinity : (maxConcurrent ?? 1),
     maxWaiting: typeof overlap === 'object' ? overlap.limit : 100,
     hasDeadline: startDeadline !== undefined,
+    hasMaxRuns: maxRuns !== undefined,
     limits: limits ?? [],
   };
 }
@@ -125,7 +129,7 @@ class SharedRoom {
   // ── room ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #claimed(runId: string, before: StoredFiring | undefined): void {
-    const { maxConcurrent, limits, policy, hasDeadline } = sharingOf(this.#world, jobOf(runId));
+    const { maxConcurrent, limits, policy, hasDeadline, hasMaxRuns } = sharingOf(this.#world, jobOf(runId));
     const group = besideGroup(runId);
     const beside = [...this.#standing].filter((other) => besideGroup(other) === group).length;
     if (beside > maxConcurrent) this.#wrong(runId, `${beside} claims of ${group} stand at once`);
@@ -137,7 +141,8 @@ class SharedRoom {
       if (held > size) this.#wrong(runId, `${held} claims stand under the limit ${limit} of ${size}`);
     }
     const isFirst = before?.attempt === 0 && this.#world.scenario.steady.has(jobOf(runId));
-    if (policy !== 'queue' || !isFirst || hasDeadline) return;
+    const mayPass = hasDeadline || (hasMaxRuns && before?.origin === 'manual');
+    if (policy !== 'queue' || !isFirst || mayPass) return;
     const older = this.#waitingIn(group).filter(
       (other) => isOlder(other, runId) && !this.#markedLate.has(other),
     );
