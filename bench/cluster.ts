@@ -24,6 +24,8 @@ const PLANNED_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 60_000;
 const POLL_MS = 50;
 const JOBS_PER_TXN = 100;
+const JOBS_PER_SLICE = 500;
+const SLICE_AHEAD_MS = 5_000;
 const KEPT_LINES = 20;
 /** Of each worker, when it is about what happened and not about a start that failed. */
 const TOLD_LINES = 2;
@@ -176,6 +178,25 @@ export class BenchCluster {
       (_, index) => `${label}-${String(first + index).padStart(5, '0')}`,
     );
     await this.putDefinitions(names.map((name) => [name, { schedule, ...more }]));
+    return names;
+  }
+
+  /**
+   * As `putJobs`, a few at a time, each when the ones before are planned: for a load that goes on, and not what it is to begin
+   * it at once. Gives up waiting after a while; `plannedThrough` tells.
+   */
+  async rampUp(
+    count: number,
+    schedule: string,
+    more: Readonly<Record<string, unknown>> = {},
+    first = 0,
+  ): Promise<string[]> {
+    const names: string[] = [];
+    while (names.length < count) {
+      const slice = Math.min(JOBS_PER_SLICE, count - names.length);
+      names.push(...(await this.putJobs(slice, schedule, more, 'job', first + names.length)));
+      if ((await this.plannedThrough(Date.now() + SLICE_AHEAD_MS)) === null) break;
+    }
     return names;
   }
 

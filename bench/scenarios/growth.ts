@@ -83,13 +83,13 @@ async function measureStep(
   const cluster = await BenchCluster.start(context, prefix, { kind: 'handler', workers });
   try {
     await putDistantJobs(cluster, createRandom(prefix), Math.max(0, jobs - rate));
-    const busy = await cluster.putJobs(rate, '* * * * * *', { misfire: 'all' }, 'busy', FIRST_NUMBER);
+    const busy = await cluster.rampUp(rate, '* * * * * *', { misfire: 'all' }, FIRST_NUMBER);
     const stretch = await tryStretch(context, cluster, {
       ...{ jobs: busy, seconds: SECONDS, warmUpMs: WARM_UP_MS },
       mayFallBehind: true,
     });
     for (const line of cluster.complaints()) context.say(line);
-    if (stretch === null) return null;
+    if (stretch === null || busy.length < rate) return null;
     const resident = await Promise.all(cluster.pids.map(residentMiB));
     const figures = {
       ...spread('lateness', stretch.latenessMs),

@@ -34,18 +34,18 @@ export const saturation: Scenario = {
   targets: [{ measure: 'perSecond', atLeast: 5_000 }],
 
   async run(context) {
+    const raw = { perSecond: firingsPerSecond(await context.rawLimits(WORKERS), WRITES_PER_PLANNED_FIRING) };
     const cluster = await BenchCluster.start(context, '/saturation', { kind: 'handler' });
     const problems: string[] = [];
     const jobs: string[] = [];
     const step = async (rate: number): Promise<Step> => {
-      jobs.push(
-        ...(await cluster.putJobs(rate - jobs.length, '* * * * * *', { misfire: 'all' }, 'job', jobs.length)),
-      );
+      const more = await cluster.rampUp(rate - jobs.length, '* * * * * *', { misfire: 'all' }, jobs.length);
+      jobs.push(...more);
       const stretch = await tryStretch(context, cluster, {
         ...{ jobs, seconds: SECONDS, warmUpMs: WARM_UP_MS },
         mayFallBehind: true,
       });
-      if (stretch === null) {
+      if (stretch === null || jobs.length < rate) {
         context.say(`${rate}/s: not planned in time`);
         return { figures: null, isCarried: false };
       }
@@ -65,9 +65,6 @@ export const saturation: Scenario = {
       const series = {
         ...{ name: 'rate', x: 'rate', xLabel: 'firings per second' },
         ...{ measures: STEP_MEASURES, points },
-      };
-      const raw = {
-        perSecond: firingsPerSecond(await context.rawLimits(WORKERS), WRITES_PER_PLANNED_FIRING),
       };
       const figures = {
         perSecond: highest,

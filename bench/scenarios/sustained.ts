@@ -36,7 +36,8 @@ export const sustained: Scenario = {
     const raw = { perSecond: firingsPerSecond(await context.rawLimits(WORKERS), WRITES_PER_PLANNED_FIRING) };
     const cluster = await BenchCluster.start(context, '/sustained', { kind: 'handler' });
     try {
-      const jobs = await cluster.putJobs(JOBS, '* * * * * *');
+      const jobs = await cluster.rampUp(JOBS, '* * * * * *');
+      if (jobs.length < JOBS) throw new Error(`${jobs.length} jobs, and no more, were planned in time`);
       const stretch = await measureStretch(context, cluster, {
         jobs,
         seconds: SECONDS,
