@@ -2,7 +2,7 @@
  * Each node says of each definition that is broken why it does not run, once for each time that it is written.
  *
  * Those that change while the node looks on are judged at once. Of many (100,000, when a node starts) the rest is judged a
- * few at a time, on a fiftieth of a core at most: nothing waits for it, since whoever plans or runs a job parses its
+ * few at a time, on a hundredth of a core: nothing waits for it, since whoever plans or runs a job parses its
  * definition anyway.
  */
 import type { Clock, Timer } from '../clock.js';
@@ -16,7 +16,7 @@ export interface BrokenJobsContext {
 }
 
 const AT_ONCE = 200;
-/** Some 60 µs each. */
+/** Some 25 µs each. */
 const LATER_AT_ONCE = 20;
 const PAUSE_MS = 100;
 

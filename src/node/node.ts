@@ -83,7 +83,7 @@ export class Node implements Service {
     this.#view = new ClusterView(keys, main, workers, ({ key, problem }) => {
       log.warn({ key, problem }, 'a value in etcd was not written by etcron or is damaged; it is ignored');
     });
-    this.#standby = new Standby(this.#view);
+    this.#standby = new Standby(this.#view, clock);
     this.#clockGuard = new ClockGuard(clock, options.name, options.maxClockSkewMs);
     this.#brokenJobs = new BrokenJobs({ clock, log, view: this.#view });
     this.#executions = new Executions(
@@ -218,6 +218,7 @@ export class Node implements Service {
     this.#executions.close();
     for (const mirror of this.#mirrors) await mirror.stop();
     this.#brokenJobs.stop();
+    this.#standby.stop();
     if (this.#executions.size === 0) log.info('stopped');
     else
       log.error(

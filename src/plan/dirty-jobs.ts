@@ -72,14 +72,12 @@ export class DirtyJobs {
     const { view, enrolment } = this.#context;
     const { jobsRevision, at } = this.#progress.planned;
     this.#dirty.clear();
-    enrolment.refresh();
     for (const [name, entry] of view.jobs) {
       // With a count that changed it may have been done in between.
       const revision = Math.max(entry.modRevision, entry.count?.modRevision ?? 0);
-      if (revision <= jobsRevision) continue;
-      this.#dirty.set(name, { fromMs: at, revision });
-      enrolment.withhold(name);
+      if (revision > jobsRevision) this.#dirty.set(name, { fromMs: at, revision });
     }
+    enrolment.refresh(this.#dirty);
     // A job deleted or changed since then left firings that its schedule does not ask for any more.
     for (const firing of view.firings.values()) {
       if (this.#isUnwanted(firing)) this.add(firing.id.job, at, jobsRevision + 1);

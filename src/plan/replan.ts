@@ -44,7 +44,8 @@ export class Replanner {
   async planDirty(overdueThroughMs: number): Promise<void> {
     const { view, enrolment } = this.#context;
     const { dirty, conflicts } = this.#parts;
-    const marks = dirty.all().filter(([name, mark]) => !this.#isNothingToDo(name, mark));
+    const firsts = new FirstDueTimes();
+    const marks = dirty.all().filter(([name, mark]) => !this.#isNothingToDo(name, mark, firsts));
     await inParallel(marks, JOBS_AT_ONCE, async ([name, mark]) => {
       const entry = view.jobs.get(name);
       const planned = await conflicts.untilNone(name, (met) =>
@@ -61,12 +62,12 @@ export class Replanner {
    * A new job that is not due before the position is enrolled, and that is all. Without a cursor there are 100,000 of them
    * at once: too many to parse in one go.
    */
-  #isNothingToDo(name: string, mark: Dirty): boolean {
+  #isNothingToDo(name: string, mark: Dirty, firsts: FirstDueTimes): boolean {
     const { view, enrolment } = this.#context;
     const { progress, dirty } = this.#parts;
     if (view.firingsByJob.has(name)) return false;
     const schedule = view.jobs.get(name)?.expectedSchedule ?? null;
-    const dueMs = schedule?.next(mark.fromMs) ?? null;
+    const dueMs = schedule && firsts.after(mark.fromMs, schedule);
     if (dueMs !== null && dueMs <= lastDueWithin(progress.position, name)) return false;
     enrolment.upcoming.enrol(name, schedule);
     dirty.planned(name, mark);
@@ -158,6 +159,20 @@ export class Replanner {
       if (count === 0) open.add(runId);
     });
     return open;
+  }
+}
+
+/** Of many jobs, which share schedules and the time from which they are planned. */
+class FirstDueTimes {
+  readonly #known = new Map<Schedule, { readonly afterMs: number; readonly dueMs: number | null }>();
+
+  after(afterMs: number, schedule: Schedule): number | null {
+    let known = this.#known.get(schedule);
+    if (known?.afterMs !== afterMs) {
+      known = { afterMs, dueMs: schedule.next(afterMs) };
+      this.#known.set(schedule, known);
+    }
+    return known.dueMs;
   }
 }
 

@@ -1,4 +1,4 @@
-/** A map that forgets its least recently used entry when it grows past `limit`. */
+/** A map that forgets an entry that was not used for long, when it grows past `limit`. */
 export class BoundedCache<Key, Value> {
   readonly #entries = new Map<Key, Value>();
 
@@ -12,6 +12,8 @@ export class BoundedCache<Key, Value> {
   getOrMake(key: Key, make: () => Value): Value {
     let value = this.#entries.get(key);
     if (value === undefined) value = make();
+    // What is used does not matter before something has to be forgotten soon, and keeping the order costs more than the look.
+    else if (this.#entries.size * 2 < this.limit) return value;
     else this.#entries.delete(key);
     // A Map iterates in order of insertion: the first key is the one unused for longest.
     this.#entries.set(key, value);

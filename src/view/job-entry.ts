@@ -14,6 +14,7 @@ export class JobEntry {
   /** What the key `counts/<job>` holds, if it exists. */
   readonly count: RunCount | undefined;
   #parsed: Parsed | null = null;
+  #peeked: Schedule | null = null;
   #schedule: Schedule | null | undefined;
 
   constructor(name: string, kv: KeyValue, count?: RunCount) {
@@ -70,8 +71,11 @@ export class JobEntry {
    */
   get expectedSchedule(): Schedule | null {
     if (this.#parsed !== null) return this.schedule;
-    const definition = peekDefinition(this.kv.value);
-    return (definition && peekSchedule(this.name, definition)) ?? this.schedule;
+    if (this.#peeked === null) {
+      const definition = peekDefinition(this.kv.value);
+      this.#peeked = definition && peekSchedule(this.name, definition);
+    }
+    return this.#peeked ?? this.schedule;
   }
 
   #definedSchedule(): Schedule | null {
