@@ -1,8 +1,8 @@
 /**
- * BullMQ on Redis. What repeats is a job scheduler with a cron pattern for each job (`upsertJobScheduler`); what is due at
- * one instant once is a delayed job for each, BullMQ's own way for that, which spares it the scheduler's work. As many worker
- * processes as etcron has, on one queue; the redis-server syncs its append-only file before each reply. Each scenario has
- * a Redis of its own.
+ * BullMQ on Redis. The work of every second is a job scheduler with a cron pattern for each job (`upsertJobScheduler`). Where
+ * that is too much for it, at thousands of firings, it is spared the scheduler's work: each firing is a delayed job, BullMQ's
+ * own way for work that is due once, and all of them are put before the measurement. As many worker processes as etcron has,
+ * on one queue; Redis syncs its append-only file before each reply. Each scenario has a Redis of its own.
  *
  * `WORK` holds what was best of what was tried for each scenario: see docs/performance.md.
  */
@@ -20,8 +20,7 @@ import { startRedis, type RedisServer } from './redis-server.js';
 import { judgeStarts, type StartNote } from './starts.js';
 
 interface Work {
-  /** Once per second, or all at one instant. */
-  readonly repeats: boolean;
+  readonly by: 'schedulers' | 'delayed';
   readonly command: boolean;
   readonly instances: number;
   readonly concurrency: number;
@@ -34,14 +33,18 @@ const WARM_UP_MS = 5_000;
 const DONE_WITHIN_MS = 60_000;
 const POLL_MS = 100;
 const COLLECT_EVERY_MS = 1_000;
+/** When nothing that is expected has started for so long, the rest never will: a scheduler that is late skips due times. */
+const QUIET_MS = 10_000;
 const JOBS_PER_CALL = 1_000;
+/** For each delayed job; a free machine takes a tenth of it. */
+const PUT_WITHIN_MS = 0.5;
 const SCHEDULERS_IN_FLIGHT = 100;
 
 const WORK: Readonly<Record<string, Work>> = {
-  'every-second-handler': { repeats: true, command: false, instances: 1, concurrency: 50 },
-  'every-second-command': { repeats: true, command: true, instances: 1, concurrency: 50 },
-  burst: { repeats: false, command: false, instances: 1, concurrency: 100 },
-  sustained: { repeats: true, command: false, instances: 1, concurrency: 100 },
+  'every-second-handler': { by: 'schedulers', command: false, instances: 1, concurrency: 10 },
+  'every-second-command': { by: 'schedulers', command: true, instances: 1, concurrency: 20 },
+  burst: { by: 'delayed', command: false, instances: 1, concurrency: 100 },
+  sustained: { by: 'delayed', command: false, instances: 1, concurrency: 10 },
 };
 
 /** What the figures of a run are that no scenario of etcron has. */
@@ -102,9 +105,8 @@ async function measure(
 ): Promise<Figures> {
   const { instances, concurrency, command } = work;
   await processes.start(workers, { port: redis.port, queue: QUEUE, instances, concurrency, command });
-  const { firstDueMs, expected } = work.repeats
-    ? await putSchedulers(queue, jobs, seconds)
-    : await putDelayed(queue, jobs);
+  const put = work.by === 'schedulers' ? putSchedulers : putDelayed;
+  const { firstDueMs, expected } = await put(queue, jobs, seconds);
 
   await sleep(firstDueMs - 500 - Date.now());
   const before = await usage(redis, processes);
@@ -112,7 +114,7 @@ async function measure(
   const giveUpAtMs = lastDueMs + DONE_WITHIN_MS;
   let spent: Figures;
   let drained: Figures = {};
-  if (work.repeats) {
+  if (seconds > 1) {
     await sleep(lastDueMs + 500 - Date.now());
     spent = difference(before, await usage(redis, processes), expected.size);
   } else {
@@ -146,21 +148,22 @@ async function putSchedulers(queue: Queue, jobs: number, seconds: number): Promi
   return { firstDueMs, expected };
 }
 
-async function putDelayed(queue: Queue, jobs: number): Promise<Expectation> {
-  // Putting them takes about a tenth of a millisecond each.
-  const firstDueMs = Math.ceil((Date.now() + WARM_UP_MS + jobs) / 1000) * 1000;
-  const ids = Array.from({ length: jobs }, (_, index) => `burst-${index}`);
-  for (let from = 0; from < jobs; from += JOBS_PER_CALL) {
+/** All of them before the first is due, so that BullMQ is spared this while it is measured. */
+async function putDelayed(queue: Queue, jobs: number, seconds: number): Promise<Expectation> {
+  const count = jobs * seconds;
+  const firstDueMs = Math.ceil((Date.now() + WARM_UP_MS + count * PUT_WITHIN_MS) / 1000) * 1000;
+  const dueOf = (index: number): number => firstDueMs + Math.floor(index / jobs) * 1000;
+  for (let from = 0; from < count; from += JOBS_PER_CALL) {
     const timestamp = Date.now();
-    const some = ids.slice(from, from + JOBS_PER_CALL).map((jobId) => ({
-      name: 'firing',
-      data: { dueMs: firstDueMs },
-      opts: { jobId, timestamp, delay: firstDueMs - timestamp },
-    }));
+    const some = Array.from({ length: Math.min(JOBS_PER_CALL, count - from) }, (_, offset) => {
+      const dueMs = dueOf(from + offset);
+      const opts = { jobId: `firing-${from + offset}`, timestamp, delay: dueMs - timestamp };
+      return { name: 'firing', data: { dueMs }, opts };
+    });
     await queue.addBulk(some);
   }
   if (Date.now() > firstDueMs) throw new Error('the delayed jobs could not be put in time');
-  return { firstDueMs, expected: new Set(ids) };
+  return { firstDueMs, expected: new Set(Array.from({ length: count }, (_, index) => `firing-${index}`)) };
 }
 
 interface Usage {
@@ -216,17 +219,18 @@ class WorkerProcesses {
     }
   }
 
-  /** All starts so far, when all expected ones are among them or `giveUpAtMs` (wall clock) has passed. */
+  /** All starts so far, when all expected ones are among them, none has come for a while, or `giveUpAtMs` (wall clock) has passed. */
   async collect(expected: ReadonlySet<string>, giveUpAtMs: number): Promise<Collected> {
     const starts: StartNote[] = [];
     const missing = new Set(expected);
+    let newsAtMs = Date.now();
     for (;;) {
       const reports = await this.#ask({ type: 'report' });
       for (const start of reports.flatMap((report) => report.starts)) {
-        missing.delete(start.id);
+        if (missing.delete(start.id)) newsAtMs = Date.now();
         starts.push(start);
       }
-      if (missing.size === 0 || Date.now() > giveUpAtMs)
+      if (missing.size === 0 || Date.now() > Math.min(giveUpAtMs, newsAtMs + QUIET_MS))
         return { starts, errors: [...new Set(reports.flatMap(({ errors }) => errors))] };
       await sleep(COLLECT_EVERY_MS);
     }
