@@ -13,6 +13,9 @@ export interface Step {
   readonly isCarried: boolean;
 }
 
+/** A step that is too much is measured once more, since what else a machine does may have been the reason. */
+const TRIES = 2;
+
 /** Rates ascend. */
 export async function climb(
   rates: readonly number[],
@@ -21,7 +24,9 @@ export async function climb(
   const points: SeriesPoint[] = [];
   let highest = 0;
   for (const rate of rates) {
-    const { figures, isCarried } = await measure(rate);
+    let step = await measure(rate);
+    for (let tries = 1; !step.isCarried && tries < TRIES; tries += 1) step = await measure(rate);
+    const { figures, isCarried } = step;
     if (figures !== null) points.push({ x: rate, figures });
     if (!isCarried) break;
     highest = rate;

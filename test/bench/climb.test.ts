@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { climb } from '../../bench/climb.js';
+import { climb, type Step } from '../../bench/climb.js';
 
 describe('the climb', () => {
   const upTo = (limit: number) => (rate: number) =>
@@ -14,6 +14,19 @@ describe('the climb', () => {
         { x: 3, figures: { p99: 3 } },
       ],
     });
+  });
+
+  it('measures a step that is too much once more, and no other', async () => {
+    const asked: number[] = [];
+    const measure = (rate: number): Promise<Step> => {
+      asked.push(rate);
+      const isCarried = rate === 1 || (rate === 2 && asked.length > 2);
+      return Promise.resolve({ figures: { p99: asked.length }, isCarried });
+    };
+    const found = await climb([1, 2, 3, 4], measure);
+    expect(asked).toEqual([1, 2, 2, 3, 3]);
+    expect(found.highest).toBe(2);
+    expect(found.points.map(({ figures }) => figures.p99)).toEqual([1, 3, 5]);
   });
 
   it('takes all steps when none is too much, and has nothing when the first is', async () => {
