@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FIND_WORKER_BASH } from '../test/support/worker-pid.js';
 
 export interface Start {
   readonly runId: string;
@@ -15,7 +16,10 @@ export interface Start {
 }
 
 const POLL_MS = 20;
-const NOTE = 'echo "$ETCRON_RUN_ID $ETCRON_ATTEMPT $PPID $EPOCHREALTIME" >> "$EVIDENCE"';
+// The time first: what it takes to find out the worker is not the start's.
+const NOTE = `at=$EPOCHREALTIME
+${FIND_WORKER_BASH}
+echo "$ETCRON_RUN_ID $ETCRON_ATTEMPT $worker $at" >> "$EVIDENCE"`;
 
 /** The part of a job by which its command notes its start in `file` and then runs `then`. */
 export function notingCommand(file: string, then = ''): { command: string[]; env: Record<string, string> } {

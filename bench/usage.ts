@@ -7,7 +7,7 @@ import type { Figures, Measure } from './scenario.js';
 const MS_PER_TICK = 10;
 
 interface Snapshot {
-  /** User and system time of the worker processes themselves, and of their children that have ended. */
+  /** User and system time of the worker processes and their launchers themselves, and of their children that have ended. */
   readonly workersMs: number | null;
   readonly commandsMs: number | null;
   /** Of the whole machine, over all cores. */
@@ -48,7 +48,7 @@ export async function beginUsage(endpoint: string, workerPids: readonly number[]
 }
 
 async function snapshot(endpoint: string, workerPids: readonly number[]): Promise<Snapshot> {
-  const times = await Promise.all(workerPids.map(processTimes));
+  const times = await Promise.all(workerPids.map(timesWithLauncher));
   const sum = (which: 'ownMs' | 'childrenMs'): number | null =>
     times.reduce<number | null>(
       (total, one) => (total === null || one === null ? null : total + one[which]),
@@ -94,6 +94,20 @@ export async function processTimes(pid: number): Promise<{ ownMs: number; childr
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [user, system, childUser, childSystem] = fields.slice(11, 15).map((ticks) => Number(ticks));
   return { ownMs: (user! + system!) * MS_PER_TICK, childrenMs: (childUser! + childSystem!) * MS_PER_TICK };
+}
+
+/** Of a worker and its launcher, whose children the commands are. */
+async function timesWithLauncher(pid: number): Promise<{ ownMs: number; childrenMs: number } | null> {
+  const times = await processTimes(pid);
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  for (const child of children.split(' ').filter(Boolean)) {
+    const command = await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '');
+    const launcher = command.includes('/run/launcher/') ? await processTimes(Number(child)) : null;
+    if (times === null || launcher === null) continue;
+    times.ownMs += launcher.ownMs;
+    times.childrenMs += launcher.childrenMs;
+  }
+  return times;
 }
 
 async function machineTimes(): Promise<{ busyMs: number | null; totalMs: number | null }> {
