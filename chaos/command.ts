@@ -10,6 +10,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FIND_WORKER_BASH } from '../test/support/worker-pid.js';
 
 export interface CommandOptions {
   readonly durationMs: number;
@@ -30,6 +31,7 @@ const NEVER = 1_000_000;
 /** No `date`, no `sleep`: on a small machine under load, each process that a command starts is felt. */
 const SCRIPT = `#!/bin/bash
 LC_ALL=C
+${FIND_WORKER_BASH}
 folder=\${0%/*}
 evidence=$folder/evidence
 milliseconds=$1 code=$2 succeeds_from=$3
@@ -37,7 +39,7 @@ shift 3
 
 # note <what> [<detail>]
 note() {
-  printf '%s %s %s %s %s %s %s\\n' "$ETCRON_RUN_ID" "$ETCRON_ATTEMPT" "$ETCRON_FENCING_TOKEN" "$PPID" \\
+  printf '%s %s %s %s %s %s %s\\n' "$ETCRON_RUN_ID" "$ETCRON_ATTEMPT" "$ETCRON_FENCING_TOKEN" "$worker" \\
     "\${EPOCHREALTIME/./}" "$1" "\${2:--}" >> "$evidence"
 }
 
@@ -45,10 +47,10 @@ note() {
 hold() {
   eval "exec $1<> '$folder/locks/$2'"
   if flock -n "$1"; then
-    printf '%s %s %s\\n' "$ETCRON_RUN_ID" "$ETCRON_ATTEMPT" "$PPID" > "$folder/locks/$2"
+    printf '%s %s %s\\n' "$ETCRON_RUN_ID" "$ETCRON_ATTEMPT" "$worker" > "$folder/locks/$2"
   else
-    read -r run attempt worker < "$folder/locks/$2"
-    note beside "$run,$attempt,$worker"
+    read -r run attempt other < "$folder/locks/$2"
+    note beside "$run,$attempt,$other"
   fi
 }
 
@@ -84,7 +86,7 @@ export function installCommand(folder: string): string {
   return path;
 }
 
-/** The `command` of a job, without a shell in between: its parent process is the worker. */
+/** The `command` of a job, without a shell in between: its parent process is the worker, or the worker's launcher. */
 export function commandLine(script: string, options: CommandOptions): string[] {
   const { durationMs, exitCode = 0, succeedsFromAttempt = NEVER } = options;
   const flags: string[] = (['stubborn', 'tree'] as const).filter((flag) => options[flag]);

@@ -1,4 +1,4 @@
-/** What can happen to one worker: its process, its watchdog, its connections, its clock. */
+/** What can happen to one worker: its process, its watchdog, its launcher, its connections, its clock. */
 import type { Random } from '../src/random.js';
 import type { Machine } from './machine.js';
 import { between, type Fault, type FaultKind } from './nemesis.js';
@@ -77,6 +77,28 @@ export const MACHINE_FAULTS: readonly FaultKind[] = [
     holdMs: between(random, 2_000, 15_000),
     begin: () => machine.freezeWatchdog(),
     end: () => machine.thaw(),
+  })),
+  kind('launcher killed', (machine) => ({
+    holdMs: 1_000,
+    begin: () => machine.killLauncher(),
+    end: () => undefined,
+  })),
+  kind('launcher frozen', (machine, random) => {
+    const holdMs = random.pick(FREEZES_MS);
+    return {
+      holdMs,
+      detail: `for ${holdMs} ms`,
+      begin: () => machine.freezeLauncher(),
+      end: () => machine.thaw(),
+    };
+  }),
+  kind('worker killed, its launcher frozen', (machine, random) => ({
+    holdMs: between(random, 0, 5_000),
+    begin: () => machine.killWithLauncherFrozen(),
+    end: () => {
+      machine.thaw();
+      machine.start();
+    },
   })),
   kind('worker and watchdog killed', (machine, random) => ({
     holdMs: between(random, 0, 5_000),

@@ -10,7 +10,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CATALOGUE, messageOf } from '../src/errors.js';
-import { isAlive, spawnWorker, watchdogOf, type WorkerProcess } from '../test/support/worker-process.js';
+import {
+  isAlive,
+  launcherOf,
+  spawnWorker,
+  watchdogOf,
+  type WorkerProcess,
+} from '../test/support/worker-process.js';
 import type { TcpLink } from '../test/support/tcp-link.js';
 import type { MovableClock } from './faketime.js';
 
@@ -111,6 +117,22 @@ export class Machine {
 
   killWatchdog(): void {
     this.#signalWatchdog(this.#up, 'SIGKILL');
+  }
+
+  killLauncher(): void {
+    const launcher = launcherOf(this.#up);
+    if (launcher !== null) signal(launcher, 'SIGKILL');
+  }
+
+  freezeLauncher(): void {
+    const launcher = launcherOf(this.#up);
+    if (launcher !== null) this.#stop(launcher);
+  }
+
+  /** The launcher first, so that it cannot do what its watchdog must. */
+  async killWithLauncherFrozen(): Promise<void> {
+    this.freezeLauncher();
+    await this.kill();
   }
 
   freeze(): void {

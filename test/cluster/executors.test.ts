@@ -10,6 +10,7 @@ import { Cluster } from '../support/cluster.js';
 import { startEtcd, type RunningEtcd } from '../support/etcd.js';
 import { processRuns } from '../run/support.js';
 import { waitUntil } from '../support/wait.js';
+import { launcherOf } from '../support/worker-process.js';
 
 const SECRET = 'correct-horse-battery-staple';
 
@@ -117,7 +118,7 @@ if (process.getuid?.() === 0) {
     });
     const first = await waitUntil(() => pids()[0], { what: 'the command to run' });
     const status = readFileSync(`/proc/${first}/status`, 'utf8');
-    const worker = cluster.workers.find(({ pid }) => status.includes(`PPid:\t${pid}\n`));
+    const worker = cluster.workers.find((one) => status.includes(`PPid:\t${launcherOf(one)}\n`));
     expect(status).not.toContain('Uid:\t0');
     worker!.child.kill('SIGKILL');
     expect(await cluster.recordOf('held')).toMatchObject({ outcome: 'succeeded', attempts: 2, crashes: 1 });

@@ -4,6 +4,7 @@ import { runEtcron } from '../support/cli-process.js';
 import { Cluster, type Evidence } from '../support/cluster.js';
 import { startEtcd, type RunningEtcd } from '../support/etcd.js';
 import { waitUntil } from '../support/wait.js';
+import { FIND_WORKER } from '../support/worker-pid.js';
 
 const EVERY_SECOND = '* * * * * *';
 
@@ -101,7 +102,7 @@ describe.concurrent('where a job runs', () => {
   it('is another worker after a failure; nowhere is said in status and log', async () => {
     await withCluster(async (cluster) => {
       const retries = { attempts: 3, delay: '100ms', backoff: 'fixed', avoidLastWorker: true };
-      const command = `${cluster.note('$PPID')}; exit 1`;
+      const command = `${FIND_WORKER}; ${cluster.note('$worker')}; exit 1`;
       await cluster.putJob('flaky', { schedule: EVERY_SECOND, command, retries });
       await cluster.putJob('gpu', { schedule: '@daily', command: 'true', target: { with: { gpu: '*' } } });
       const attempts = (): Evidence[][] => {

@@ -5,6 +5,7 @@ import { runEtcron } from '../support/cli-process.js';
 import { Cluster } from '../support/cluster.js';
 import { startEtcd, type RunningEtcd } from '../support/etcd.js';
 import { waitUntil } from '../support/wait.js';
+import { FIND_WORKER } from '../support/worker-pid.js';
 import { isAlive } from '../support/worker-process.js';
 
 const EVERY_SECOND = '* * * * * *';
@@ -24,15 +25,16 @@ function soon(): string {
   return `${dueAt.getUTCSeconds()} ${dueAt.getUTCMinutes()} ${dueAt.getUTCHours()} * * *`;
 }
 
-const killWorker = 'kill -9 $PPID';
+const killWorker = `${FIND_WORKER}
+kill -9 $worker`;
 
 /** Both in one call, so that neither can act on the death of the other. */
-const killWorkerAndWatchdog = `
-for child in $(cat /proc/$PPID/task/$PPID/children); do
+const killWorkerAndWatchdog = `${FIND_WORKER}
+for child in $(cat /proc/$worker/task/$worker/children); do
   [ $child = $$ ] && continue
-  case "$(tr '\\0' ' ' < /proc/$child/cmdline)" in *watchdog*) watchdog=$child ;; esac
+  case "$(tr '\\0' ' ' < /proc/$child/cmdline)" in */run/watchdog/*) watchdog=$child ;; esac
 done
-kill -9 $watchdog $PPID`;
+kill -9 $watchdog $worker`;
 
 describe.concurrent('a job that kills its worker each time', () => {
   it.each([
