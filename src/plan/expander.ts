@@ -122,11 +122,10 @@ export class Expander {
         if (!(error instanceof NotLeaderError))
           log.warn({ err: messageOf(error) }, 'could not expand firings for all workers; trying again');
       }
-      if (this.#woken) continue;
+      if (this.#woken || this.#abort.signal.aborted) continue;
       const waking = new AbortController();
       this.#wake = () => waking.abort(new Error('woken'));
-      const signal = AbortSignal.any([waking.signal, this.#abort.signal]);
-      await sleep(clock, options.strideMs, signal).catch(() => undefined);
+      await sleep(clock, options.strideMs, waking.signal).catch(() => undefined);
       this.#wake = null;
     }
   }
