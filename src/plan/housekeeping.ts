@@ -121,12 +121,12 @@ export class Housekeeping {
 
   async #endOrphans(): Promise<void> {
     const { view, keys, clock, log, writer } = this.#context;
-    const orphans = [...view.firings]
-      .filter(
-        ([runId, firing]) =>
-          runId > this.#lastOrphan && !view.jobs.has(firing.id.job) && this.#mayEnd(firing),
-      )
-      .sort(([a], [b]) => (a < b ? -1 : 1));
+    const orphans: [string, FiringEntry][] = [];
+    for (const [runId, firing] of view.firings) {
+      if (!view.jobs.has(firing.id.job) && runId > this.#lastOrphan && this.#mayEnd(firing))
+        orphans.push([runId, firing]);
+    }
+    orphans.sort(([a], [b]) => (a < b ? -1 : 1));
     for (const [runId, firing] of orphans.slice(0, MAX_ORPHANS_PER_BITE)) {
       this.#lastOrphan = runId;
       const record = {
