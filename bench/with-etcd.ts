@@ -2,8 +2,11 @@ import { startEmbeddedEtcd, type EmbeddedEtcd } from '../src/etcd/embedded/embed
 import type { EtcdBinary } from '../src/etcd/embedded/find-etcd.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 
-/** More than any scenario makes. */
-const WHOLE_HISTORY = 1_000_000_000;
+/** More revisions, and a larger quota, than any scenario needs. */
+const WHOLE_HISTORY = [
+  ...['--auto-compaction-retention', '1000000000'],
+  ...['--quota-backend-bytes', String(8 * 2 ** 30)],
+];
 
 /**
  * Calls `use` with a new etcd, with fsync on, that is gone afterwards. Its history can be read from the beginning, or is
@@ -16,7 +19,7 @@ export async function withEtcd<T>(
 ): Promise<T> {
   const etcd = await startEmbeddedEtcd({
     ...{ binary, log: silentLogger() },
-    ...(compacts ? {} : { keptRevisions: WHOLE_HISTORY }),
+    ...(compacts ? {} : { flags: WHOLE_HISTORY }),
   });
   try {
     return await use(etcd);

@@ -27,8 +27,8 @@ export interface EmbeddedEtcdOptions {
   clock?: Clock;
   /** How long a start may take, with recovery of the data on a slow disk. */
   startDeadlineMs?: number;
-  /** How many revisions stay readable; default 10,000. */
-  keptRevisions?: number;
+  /** More flags for the server; they win over those that it is given here. */
+  flags?: readonly string[];
 }
 
 export interface EmbeddedEtcd {
@@ -129,12 +129,10 @@ async function startOnFreePorts(
   for (let attempt = 1; ; attempt += 1) {
     const [clientPort, peerPort] = await freePorts(2);
     const endpoint = `http://127.0.0.1:${clientPort}`;
-    const args = serverFlags(
-      join(root, 'etcd'),
-      endpoint,
-      `http://127.0.0.1:${peerPort}`,
-      options.keptRevisions ?? KEPT_REVISIONS,
-    );
+    const args = [
+      ...serverFlags(join(root, 'etcd'), endpoint, `http://127.0.0.1:${peerPort}`),
+      ...(options.flags ?? []),
+    ];
     let etcd: EtcdProcess;
     try {
       etcd = await spawnEtcd(binary.etcd, args, {
@@ -163,7 +161,7 @@ function serverFlags(dataDir: string, clientUrl: string, peerUrl: string, keptRe
     ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
     ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
     ...['--initial-cluster', `etcron=${peerUrl}`],
-    ...['--auto-compaction-mode', 'revision', '--auto-compaction-retention', String(keptRevisions)],
+    ...['--auto-compaction-mode', 'revision', '--auto-compaction-retention', String(KEPT_REVISIONS)],
     // The old log format of 3.4 is deprecated; zap is the only one from 3.5 on.
     ...['--logger', 'zap', '--log-outputs', 'stderr'],
   ];
