@@ -29,6 +29,7 @@ export const USAGE_MEASURES: readonly Measure[] = [
   { key: 'etcdCpuMs', label: 'CPU of etcd per firing', unit: 'ms', digits: 2 },
   { key: 'workerMiB', label: 'memory of the largest worker (RSS)', unit: 'MiB', digits: 0 },
   { key: 'proposals', label: 'etcd proposals per firing', unit: '', digits: 3 },
+  { key: 'databaseKiB', label: "growth of etcd's database per firing", unit: 'KiB', digits: 2 },
   { key: 'fsyncMs', label: 'etcd: mean WAL fsync', unit: 'ms', digits: 2 },
   { key: 'othersPercent', label: 'CPU taken by other work on this machine', unit: '%', digits: 0 },
 ];
@@ -79,6 +80,7 @@ function difference(before: Snapshot, after: Snapshot, firings: number): Figures
     etcdCpuMs: etcdMs / firings,
     workerMiB: after.largestMiB,
     proposals: metric('etcd_server_proposals_applied_total') / firings,
+    databaseKiB: metric('etcd_mvcc_db_total_size_in_bytes') / 1024 / firings,
     fsyncMs: (metric(`${fsync}_sum`) / metric(`${fsync}_count`)) * 1000,
     othersPercent: (Math.max(0, since('busyMs') - ours) / since('totalMs')) * 100,
   };
