@@ -1,13 +1,13 @@
 /** The tables of the documentation, made from results, between markers: `<!-- bench:NAME -->` … `<!-- /bench -->`. */
 import { formatRatio, formatSummary, formatTarget, formatVerdict, rowsOf } from './comparison.js';
 import { describeBench } from './description.js';
-import { mergeSeries, summarize, type BenchResults, type ScenarioResults } from './results.js';
+import { mergeSeries, rateSeries, summarize, type BenchResults, type ScenarioResults } from './results.js';
 
 const BLOCK = /(<!-- bench:([\w.-]+) -->\n)[\s\S]*?(<!-- \/bench -->)/g;
 const NOT_MEASURED = 'Not measured in this run.';
 
 /**
- * The page with all its blocks made again. A block is named `machine`, `targets`, after a scenario, or after one of its
+ * The page with all its blocks made again. A block is named `machine`, `targets`, `plot`, after a scenario, or after one of its
  * series: `saturation.rate`. What is not in the results says so.
  */
 export function fillTables(page: string, results: BenchResults): string {
@@ -19,6 +19,10 @@ export function fillTables(page: string, results: BenchResults): string {
 
 function renderBlock(name: string, results: BenchResults): string {
   if (name === 'machine') return renderMachine(results);
+  if (name === 'plot')
+    return rateSeries(results) === null
+      ? NOT_MEASURED
+      : '![Lateness percentiles over the rate of firings](lateness.svg)';
   if (name === 'targets') return renderTargets(results);
   const [scenarioName, seriesName] = name.split('.');
   const scenario = results.scenarios.find((one) => one.name === scenarioName);

@@ -1,8 +1,7 @@
 /** The plot of lateness percentiles over the rate of firings, as an SVG that is readable on light and dark pages. */
 import { parse, View, type Spec } from 'vega';
-import { mergeSeries, summarize, type BenchResults } from './results.js';
+import { rateSeries, summarize, type BenchResults } from './results.js';
 
-const SERIES = 'rate';
 /** With a colour that tells them apart in print and for the colour-blind, too (Okabe and Ito). */
 const LINES = [
   { key: 'latenessP50Ms', label: 'p50', color: '#0072b2' },
@@ -20,17 +19,14 @@ interface Point {
 
 /** Null when no run went through several rates. */
 export async function drawLateness(results: BenchResults): Promise<string | null> {
-  const [merged] = results.scenarios
-    .flatMap(mergeSeries)
-    .filter(({ series }) => series.name === SERIES)
-    .sort((a, b) => b.points.length - a.points.length);
+  const merged = rateSeries(results);
+  if (merged === null) return null;
   const points = LINES.flatMap(({ key, label }) =>
-    (merged?.points ?? []).flatMap(({ x, runs }): Point[] => {
+    merged.points.flatMap(({ x, runs }): Point[] => {
       const summary = summarize(runs, key);
       return summary === null ? [] : [{ rate: x, ms: Math.max(FLOOR_MS, summary.median), line: label }];
     }),
   );
-  if (!merged || points.length === 0) return null;
   const view = new View(parse(specOf(points, merged.series.xLabel)), { renderer: 'none' });
   try {
     return `${await view.toSVG()}\n`;

@@ -106,6 +106,15 @@ export function mergeSeries(scenario: ScenarioResults): MergedSeries[] {
   });
 }
 
+/** Lateness over the rate of firings: the series of that with the most points; null where none has any. */
+export function rateSeries({ scenarios }: BenchResults): MergedSeries | null {
+  const [longest] = scenarios
+    .flatMap(mergeSeries)
+    .filter(({ series, points }) => series.name === 'rate' && points.length > 0)
+    .sort((a, b) => b.points.length - a.points.length);
+  return longest ?? null;
+}
+
 export async function writeResults(file: string, results: BenchResults): Promise<void> {
   await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
 }
