@@ -158,8 +158,10 @@ export class Execution {
     if (!isClockRight()) return this.giveBack();
     if (nowMs > this.#lastStartMs) return this.#missed(nowMs);
     this.#state = 'running';
-    const { marker, hasProcesses } = this.#prepared;
-    if (hasProcesses) watchdog?.runStarting({ marker, recovery: this.job.recovery });
+    const { marker, hasProcesses, startsElsewhere } = this.#prepared;
+    const { recovery } = this.job;
+    if (hasProcesses)
+      watchdog?.runStarting({ marker, recovery, ...(startsElsewhere ? { startsElsewhere } : {}) });
     const running = (this.#running = this.#prepared.start(() => this.#mayStartForMs()));
     if (running.begun === undefined) this.#began(running);
     else void running.begun.then((begun) => begun && this.#began(running));

@@ -52,6 +52,9 @@ export function prepareCommand(
   return {
     marker,
     hasProcesses: true,
+    get startsElsewhere() {
+      return launcher?.isReady ?? false;
+    },
     start(permit = () => Infinity) {
       if (started) throw new Error('a prepared command starts once: its marker names one run');
       started = true;

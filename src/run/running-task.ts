@@ -29,6 +29,8 @@ export interface PreparedTask {
   readonly marker: string;
   /** It works outside of the worker's process, so somebody has to end it when the worker cannot. */
   readonly hasProcesses: boolean;
+  /** If it were started now, another process would start it, after this turn of the event loop. */
+  readonly startsElsewhere?: boolean;
   /**
    * Once; without a launcher in the same turn of the event loop. The result is in the `RunningTask`. Never throws. What
    * cannot begin at once begins only while `permit` allows it.

@@ -169,7 +169,9 @@ export class Launcher implements Service {
     queueMicrotask(() => {
       const messages = this.#outbox;
       this.#outbox = [];
-      if (to === this.#current) to.process.send(messages);
+      if (to !== this.#current) return;
+      this.#options.watchdog?.flush();
+      to.process.send(messages);
     });
   }
 

@@ -102,7 +102,7 @@ export class Watchdog implements Service, WorkerWatch, LauncherWatch {
     const isNew = leaseId !== this.#state.lease?.leaseId;
     const remainingMs = trustedUntilMs - this.#options.clock.monotonicMs();
     this.#tell({ type: 'lease', leaseId, ttlMs, trustedUntilMs: machineMonotonicMs() + remainingMs });
-    if (isNew) this.#flush();
+    if (isNew) this.flush();
   }
 
   clearSession(): void {
@@ -110,10 +110,10 @@ export class Watchdog implements Service, WorkerWatch, LauncherWatch {
     if (lease !== null) this.#tell({ type: 'lease', ...lease, leaseId: null });
   }
 
-  runStarting({ marker, recovery }: Parameters<WorkerWatch['runStarting']>[0]): void {
+  runStarting({ marker, recovery, startsElsewhere }: Parameters<WorkerWatch['runStarting']>[0]): void {
     if (recovery !== 'rerun') return;
     this.#tell({ type: 'starting', marker });
-    this.#flush();
+    if (!startsElsewhere) this.flush();
   }
 
   runStarted({ marker, processGroupId, ...known }: Parameters<WorkerWatch['runStarted']>[0]): void {
@@ -128,7 +128,7 @@ export class Watchdog implements Service, WorkerWatch, LauncherWatch {
 
   launcherStarted({ marker, group }: Parameters<LauncherWatch['launcherStarted']>[0]): void {
     this.#tell({ type: 'launcher', marker, group });
-    this.#flush();
+    this.flush();
   }
 
   launcherEnded(marker: string): void {
@@ -144,11 +144,11 @@ export class Watchdog implements Service, WorkerWatch, LauncherWatch {
     this.#flushDue = true;
     setImmediate(() => {
       this.#flushDue = false;
-      this.#flush();
+      this.flush();
     });
   }
 
-  #flush(): void {
+  flush(): void {
     const messages = this.#outbox;
     if (this.#sidecar === null || messages === null || messages.length === 0) return;
     this.#outbox = [];

@@ -8,7 +8,12 @@ export interface WorkerWatch {
   /** The session is over; its lease is nobody's concern any more. */
   clearSession(): void;
   /** Right before the spawn: a process with this marker may exist from now on. */
-  runStarting(run: { readonly marker: string; readonly recovery: Job['recovery'] }): void;
+  runStarting(run: {
+    readonly marker: string;
+    readonly recovery: Job['recovery'];
+    /** It is ordered from a launcher, which is told of it after the next `flush`. */
+    readonly startsElsewhere?: boolean;
+  }): void;
   /** As soon as it is known after it. Without `startTicks` in the same turn of the event loop. */
   runStarted(run: {
     readonly marker: string;
@@ -26,6 +31,8 @@ export interface LauncherWatch {
   launcherStarted(launcher: { readonly marker: string; readonly group: ProcessGroup }): void;
   /** No copy of it is left. */
   launcherEnded(marker: string): void;
+  /** Hands everything that was told to the kernel: before orders. */
+  flush(): void;
 }
 
 export interface SessionFacts {

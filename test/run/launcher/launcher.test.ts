@@ -107,6 +107,28 @@ describe('a launcher', () => {
   });
 });
 
+it('a launcher is made known to the watchdog, and gets no order before the watchdog knows of the run', async () => {
+  const told: string[] = [];
+  const watchdog = {
+    launcherStarted: () => void told.push('launcher'),
+    launcherEnded: () => void told.push('launcher ended'),
+    flush: () => void told.push('flush'),
+  };
+  const watched = new Launcher({ clock: systemClock, log: silentLogger(), entry, watchdog });
+  await watched.start();
+  const context = { clock: systemClock, log: silentLogger() };
+  const prepared = makePrepareTask({ launcher: watched })(runs.request(['true']), context);
+  await new Promise(setImmediate);
+  told.push('ordered');
+  expect(prepared.startsElsewhere).toBe(true);
+  const run = prepared.start();
+  await Promise.resolve();
+  expect(told).toEqual(['launcher', 'flush', 'ordered', 'flush']);
+  expect((await run.result).ending).toEqual({ kind: 'exited', exitCode: 0 });
+  await watched.stop();
+  expect(told.at(-1)).toBe('launcher ended');
+});
+
 describe('a launcher that is killed', () => {
   it('loses its runs, whose trees are ended, and is replaced; meanwhile the worker starts commands', async () => {
     const first = launcher.pid!;

@@ -27,7 +27,7 @@ async function obey(order: StandInOrder): Promise<unknown> {
     return 'ok';
   }
   const { marker, recovery, command } = order;
-  watchdog?.runStarting({ marker, recovery });
+  watchdog?.runStarting({ marker, recovery, startsElsewhere: true });
   const identity = { job: 'j', dueIso: '', attempt: 1, runId: 'j', fencingToken: '1' };
   const launch = {
     ...{ file: '/bin/sh', args: ['-c', command], env: childEnvironment(identity, marker, {}) },
