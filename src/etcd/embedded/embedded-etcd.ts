@@ -155,7 +155,7 @@ async function startOnFreePorts(
   }
 }
 
-function serverFlags(dataDir: string, clientUrl: string, peerUrl: string, keptRevisions: number): string[] {
+function serverFlags(dataDir: string, clientUrl: string, peerUrl: string): string[] {
   return [
     ...['--name', 'etcron', '--data-dir', dataDir],
     ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
