@@ -65,7 +65,7 @@ function specOf(points: readonly Point[], xLabel: string): Spec {
       },
     ],
     axes: [
-      { scale: 'x', orient: 'bottom', title: xLabel, grid: true, format: ',' },
+      { scale: 'x', orient: 'bottom', title: xLabel, grid: true, format: ',.0f' },
       {
         scale: 'y',
         orient: 'left',
