@@ -32,8 +32,8 @@ export interface HousekeepingOptions {
   readonly pageSize: number;
   /** How long a round through all run records should take; more of them are then read in one bite … */
   readonly roundMs: number;
-  /** … but not more pages than this, so that a huge history is gone through more slowly instead of weighing on etcd. */
-  readonly maxPagesPerBite: number;
+  /** … but for no more than this share of the time, so that a huge history is gone through more slowly instead of weighing on etcd. */
+  readonly maxShare: number;
   readonly minRecordAgeMs: number;
   /** History of jobs whose definition is gone or broken. */
   readonly defaultLimit: number;
@@ -44,8 +44,8 @@ export const DEFAULT_HOUSEKEEPING: HousekeepingOptions = {
   intervalMs: 5_000,
   pageSize: 1_000,
   roundMs: 60_000,
-  maxPagesPerBite: 10,
-  minRecordAgeMs: 10 * 60_000,
+  maxShare: 0.3,
+  minRecordAgeMs: 5 * 60_000,
   defaultLimit: 100,
   defaultMaxAgeMs: 30 * 24 * 3_600_000,
 };
@@ -186,9 +186,12 @@ export class Housekeeping {
    * in meanwhile makes the next one longer still: from some rate on the history would grow for ever.
    */
   async #prunePages(): Promise<void> {
+    const { clock, options } = this.#context;
+    const untilMs = clock.monotonicMs() + options.maxShare * options.intervalMs;
     for (let page = 1; ; page += 1) {
       const isRoundOver = await this.#prunePage();
-      if (isRoundOver || page >= this.#pagesPerBite || this.#abort.signal.aborted) return;
+      const isBiteOver = page >= this.#pagesPerBite || clock.monotonicMs() >= untilMs;
+      if (isRoundOver || isBiteOver || this.#abort.signal.aborted) return;
     }
   }
 
@@ -202,9 +205,8 @@ export class Housekeeping {
       { limit: options.pageSize, keysOnly: true },
     );
     if (this.#position === keys.runs) {
-      const { pageSize, intervalMs, roundMs, maxPagesPerBite } = options;
-      const wanted = Math.ceil((page.count / pageSize) * (intervalMs / roundMs));
-      this.#pagesPerBite = Math.min(Math.max(wanted, 1), maxPagesPerBite);
+      const { pageSize, intervalMs, roundMs } = options;
+      this.#pagesPerBite = Math.max(Math.ceil((page.count / pageSize) * (intervalMs / roundMs)), 1);
     }
     for (const kv of page.kvs) await this.#visit(kv);
     const last = page.kvs.at(-1);
