@@ -7,6 +7,7 @@
  *
  * Failures: a crash between two commits leaves what the next leader finds, since the job is still dirty for it.
  */
+import { sleep } from '../clock.js';
 import { singleKey } from '../etcd/store.js';
 import { inParallel } from '../parallel.js';
 import type { Schedule } from '../schedule/index.js';
@@ -17,11 +18,14 @@ import { readCoverage } from './coverage.js';
 import type { Dirty, DirtyJobs } from './dirty-jobs.js';
 import { isVoidable } from './firing-state.js';
 import type { GuardedFirings, GuardedPut } from './guarded-firings.js';
-import type { CommitResult } from './leader-writer.js';
+import { NotLeaderError, type CommitResult } from './leader-writer.js';
 import type { MisfireResolver } from './resolve-misfires.js';
 import { lastDueWithin } from './order.js';
 import { JOBS_AT_ONCE, type TermContext } from './planner-context.js';
 import type { Progress } from './progress.js';
+
+/** Of some 10 µs each. */
+const LOOKED_AT_ONCE = 2_000;
 
 export interface ReplannerParts {
   readonly progress: Progress;
@@ -44,8 +48,7 @@ export class Replanner {
   async planDirty(overdueThroughMs: number): Promise<void> {
     const { view, enrolment } = this.#context;
     const { dirty, conflicts } = this.#parts;
-    const firsts = new FirstDueTimes();
-    const marks = dirty.all().filter(([name, mark]) => !this.#isNothingToDo(name, mark, firsts));
+    const marks = await this.#withSomethingToDo(dirty.all());
     await inParallel(marks, JOBS_AT_ONCE, async ([name, mark]) => {
       const entry = view.jobs.get(name);
       const planned = await conflicts.untilNone(name, (met) =>
@@ -56,6 +59,20 @@ export class Replanner {
       enrolment.upcoming.enrol(name, entry?.schedule ?? null);
       dirty.planned(name, mark);
     });
+  }
+
+  /** Looks at a part of them at a time: a lease is renewed meanwhile. */
+  async #withSomethingToDo(marks: readonly [string, Dirty][]): Promise<[string, Dirty][]> {
+    const { clock, isLeader } = this.#context;
+    const firsts = new FirstDueTimes();
+    const found: [string, Dirty][] = [];
+    for (let index = 0; index < marks.length; index += LOOKED_AT_ONCE) {
+      if (index > 0) await sleep(clock, 0);
+      if (!isLeader()) throw new NotLeaderError('while looking at changed jobs');
+      for (const [name, mark] of marks.slice(index, index + LOOKED_AT_ONCE))
+        if (!this.#isNothingToDo(name, mark, firsts)) found.push([name, mark]);
+    }
+    return found;
   }
 
   /**
