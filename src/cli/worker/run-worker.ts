@@ -1,10 +1,11 @@
 /**
  * The worker process around a `Node`.
  *
- *     settings → etcd answers (else exit 3) → launcher ready → node started ── SIGTERM, SIGINT, SIGHUP ──▶ drained, lease revoked, exit 0
- *                                                │                                │
- *                                                │                     second signal: commands killed, exit 128 + n
- *                                                └─ a defect (uncaught error): logged, commands killed, exit 1
+ *     settings → etcd answers (else exit 3) → launcher ready → node started
+ *                                                                    │
+ *         SIGTERM, SIGINT, SIGHUP: drained, lease revoked, exit 0 ◀──┤
+ *                   second signal: commands killed, exit 128 + n ◀───┤
+ *       a defect (uncaught error): logged, commands killed, exit 1 ◀─┘
  *
  * No command outlives the process, however it ends by itself: `exit` kills what is left; for an end from outside there is
  * the watchdog. An etcd that goes away later is the
