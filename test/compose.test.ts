@@ -17,7 +17,7 @@ test.each(etcds)(
     const service = services[name]!;
     expect(service.environment).toMatchObject({
       ETCD_AUTO_COMPACTION_MODE: 'periodic',
-      ETCD_AUTO_COMPACTION_RETENTION: '1h',
+      ETCD_AUTO_COMPACTION_RETENTION: '5m',
     });
     expect(service.healthcheck?.test.join(' ')).toMatch(/^CMD etcdctl .*endpoint health$/);
     expect(service.command).toContain('--data-dir=/var/lib/etcd');
