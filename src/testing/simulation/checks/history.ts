@@ -35,6 +35,9 @@ export interface StoredRecord {
   readonly late: unknown;
 }
 
+/** What a record does not say. */
+const LEFT_OUT = { crashes: 0, fencingToken: null, missed: null, late: null };
+
 interface StoredFiring {
   readonly origin: string;
   readonly attempt: number;
@@ -249,7 +252,7 @@ export class CheckedHistory {
     kv: { readonly value: Buffer; readonly version: number },
     recorded: Set<string>,
   ): void {
-    const record = JSON.parse(kv.value.toString()) as StoredRecord;
+    const record: StoredRecord = { ...LEFT_OUT, ...(JSON.parse(kv.value.toString()) as StoredRecord) };
     const before = this.#endOf(runId);
     this.records.set(runId, record);
     if (this.#world.isPremature(parseRunId(runId)!.dueMs, this.#change.atMs)) this.#premature.add(runId);
