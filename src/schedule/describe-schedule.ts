@@ -1,8 +1,11 @@
-import cronstrue from 'cronstrue';
+import type Cronstrue from 'cronstrue';
 import { formatDuration } from '../duration.js';
+import { lazyModule } from '../lazy-module.js';
 import { readExpression, type FieldTexts } from './expression.js';
 import { mustMatchBothDays, readFields, type ScheduleOptions } from './parse-schedule.js';
 import type { FieldValues } from './field.js';
+
+const cronstrue = lazyModule<typeof Cronstrue>('cronstrue');
 
 /**
  * An expression in English, such as "At 02:30, only on Monday"; several of them with "; and" between.
@@ -36,7 +39,7 @@ function describeOne(expression: string, job: string | undefined): string {
   const plain = plainFields(read.fields, values);
   const text = withWorkdays(
     plain[3]!,
-    cronstrue.toString(plain.with(3, withoutWorkdays(plain[3]!)).join(' '), {
+    cronstrue().toString(plain.with(3, withoutWorkdays(plain[3]!)).join(' '), {
       use24HourTimeFormat: true,
       logicalAndDayFields: true,
     }),

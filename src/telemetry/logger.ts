@@ -3,9 +3,12 @@
  * logs takes a `Logger` as an argument; nothing logs through a global.
  */
 import { pino, type DestinationStream, type Level, type Logger } from 'pino';
-import { prettyFactory } from 'pino-pretty';
+import type { prettyFactory } from 'pino-pretty';
+import { lazyModule } from '../lazy-module.js';
 
 export type { Logger } from 'pino';
+
+const pinoPretty = lazyModule<{ prettyFactory: typeof prettyFactory }>('pino-pretty');
 
 /** From which level on lines are written. */
 export type LogLevel = Level | 'silent';
@@ -49,7 +52,11 @@ export function createLogger(options: LoggerOptions = {}): Logger {
 
 /** In this thread, not as a pino transport: no worker thread, and nothing is lost on exit. */
 function prettyStream(destination: DestinationStream, colorize: boolean): DestinationStream {
-  const format = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
+  const format = pinoPretty().prettyFactory({
+    colorize,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,hostname',
+  });
   return { write: (line) => destination.write(format(line)) };
 }
 
