@@ -21,6 +21,8 @@ export class Executions {
   readonly #byRun = new Map<string, Execution>();
   readonly #onFreed: (runId: string) => void;
   readonly #unsubscribe: () => void;
+  /** Of the last session: made once, since there is an execution for each firing. */
+  #ofSession: { readonly session: SessionPart; readonly context: ExecutionContext } | null = null;
   #weight = 0;
 
   /** `onFreed` is called when an execution is over and its room is free. */
@@ -62,8 +64,7 @@ export class Executions {
   /** Takes up a claim: it will start at its time, or, where the node drains, is given back at once. */
   add(session: SessionPart, claim: Claim, job: Job, draining = false): Execution {
     const runId = formatRunId(claim.id);
-    const callAt = (id: string, atMs: number): void => this.#starts.set(id, atMs);
-    const execution = new Execution({ ...this.#context, ...session, callAt }, claim, job);
+    const execution = new Execution(this.#contextOf(session), claim, job);
     this.#byRun.set(runId, execution);
     this.#weight += job.weight;
     void execution.done.then(() => {
@@ -78,6 +79,14 @@ export class Executions {
     if (draining) execution.giveBack();
     else execution.tryStart();
     return execution;
+  }
+
+  #contextOf(session: SessionPart): ExecutionContext {
+    if (this.#ofSession?.session !== session) {
+      const callAt = (id: string, atMs: number): void => this.#starts.set(id, atMs);
+      this.#ofSession = { session, context: { ...this.#context, ...session, callAt } };
+    }
+    return this.#ofSession.context;
   }
 
   /** Resolves when all executions are over. */

@@ -255,11 +255,11 @@ export class EtcronNode {
       runStarted: ({ dueMs, fencingToken, ...rest }, latenessMs) => {
         const run = { ...rest, due: new Date(dueMs), fencingToken: BigInt(fencingToken) };
         this.#active.set(run.runId, { ...run, startedAt: new Date(clock.now()), progress: null });
-        events.emit('runStarted', { ...run, latenessMs });
+        events.tell('runStarted', () => ({ ...run, latenessMs }));
       },
       runEnded: ({ dueMs, fencingToken, ...rest }, record, next) => {
         this.#active.delete(rest.runId);
-        events.emit('runEnded', {
+        events.tell('runEnded', () => ({
           ...rest,
           due: new Date(dueMs),
           fencingToken: BigInt(fencingToken),
@@ -268,7 +268,7 @@ export class EtcronNode {
           durationMs: record.durationMs ?? 0,
           output: record.stdout?.text ?? null,
           next,
-        });
+        }));
       },
     };
   }

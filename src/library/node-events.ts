@@ -103,6 +103,11 @@ export class NodeEventSource {
     this.#emitter.off(name, listener);
   }
 
+  /** `make` is called when somebody listens. */
+  tell<Name extends NodeEventName>(name: Name, make: () => NodeEvents[Name]): void {
+    if (this.#emitter.listenerCount(name) > 0) this.emit(name, make());
+  }
+
   emit<Name extends NodeEventName>(name: Name, event: NodeEvents[Name]): void {
     for (const listener of this.#emitter.rawListeners(name))
       void this.#tell(name, listener as NodeEventListener<Name>, event);

@@ -29,6 +29,10 @@ const FORGET_AFTER_MS = 60_000;
 /** The same for one that was heard of too seldom for the best of its values to be a good one: three intervals. */
 const FORGET_FEW_AFTER_MS = 15_000;
 
+/** A verdict stands for so long, unless our own clock was moved by as much as this meanwhile. */
+const JUDGED_FOR_MS = 100;
+const SAME_OFFSET_MS = 2;
+
 interface Samples {
   readonly nodeId: string;
   /** Wall time − our monotonic time, the newest values. */
@@ -43,6 +47,8 @@ export class ClockGuard {
   readonly #maxClockSkewMs: number;
   /** By the worker's name. */
   readonly #samples = new Map<string, Samples>();
+  /** The last verdict: it is asked for with each start, and stands while nothing that it rests on has changed. */
+  #judged: { readonly isRight: boolean; readonly offsetMs: number; readonly atMs: number } | null = null;
 
   constructor(clock: Clock, ownName: string, maxClockSkewMs: number) {
     this.#clock = clock;
@@ -52,6 +58,7 @@ export class ClockGuard {
 
   /** The clock of `worker` showed `wallMs` when its node wrote what has just arrived. */
   observe(worker: string, nodeId: string, wallMs: number): void {
+    this.#judged = null;
     this.#forgetStale();
     if (worker === this.#ownName) return;
     const before = this.#samples.get(worker);
@@ -66,6 +73,7 @@ export class ClockGuard {
 
   /** The node's key is gone: what it said last may have been late. */
   gone(nodeId: string): void {
+    this.#judged = null;
     for (const [worker, samples] of this.#samples)
       if (samples.nodeId === nodeId && isFew(samples)) this.#samples.delete(worker);
   }
@@ -89,8 +97,18 @@ export class ClockGuard {
   }
 
   isRight(): boolean {
+    const monotonicMs = this.#clock.monotonicMs();
+    const offsetMs = this.#clock.now() - monotonicMs;
+    const judged = this.#judged;
+    const isCurrent =
+      judged !== null &&
+      Math.abs(judged.offsetMs - offsetMs) < SAME_OFFSET_MS &&
+      monotonicMs - judged.atMs < JUDGED_FOR_MS;
+    if (judged !== null && isCurrent) return judged.isRight;
     const skewMs = this.skewMs();
-    return skewMs === null || Math.abs(skewMs) <= this.#maxClockSkewMs;
+    const isRight = skewMs === null || Math.abs(skewMs) <= this.#maxClockSkewMs;
+    this.#judged = { isRight, offsetMs, atMs: monotonicMs };
+    return isRight;
   }
 
   #forgetStale(): void {
