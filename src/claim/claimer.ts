@@ -3,7 +3,8 @@
  *
  * The order of the race: all live workers rank themselves per firing (`rank.ts`). Rank 0 tries `claimLead` before the
  * due time, rank r steps in r × stagger later if nobody has claimed it by then. A worker without room stays out until
- * it has room again, which lets the next one go first. Order and mirror are hints; only the transaction decides.
+ * it has room again, which lets the next one go first. Of very many that are due at one moment the first in order claims
+ * some earlier. Order and mirror are hints; only the transaction decides.
  *
  * What a firing can be, seen from here
  *     unclaimed        tried at its time. Overdue ones that were never started are the leader's (misfire policy),
@@ -47,6 +48,7 @@ import {
 } from './claim-txn.js';
 import { prepareEnd, prepareHandBack, prepareSettle } from './finish-txn.js';
 import { persist } from './persist.js';
+import { BurstLead } from './burst-lead.js';
 import { isPromised, Slots, type FreeSlots, type Verdict } from './slots.js';
 import { prepareWait } from './wait-txn.js';
 import { Candidates } from './candidates.js';
@@ -103,6 +105,7 @@ export class Claimer implements Service {
   readonly #abort = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
   readonly #candidates = new Candidates();
+  readonly #burstLead = new BurstLead();
   /** The room that claims under way will take. */
   #claiming = 0;
   /** From the decision to claim until the answer, smoothed. */
@@ -196,6 +199,7 @@ export class Claimer implements Service {
   /** How much of its room a worker has given away, as far as the view shows. */
   #forget(runId: string): void {
     this.#queue.delete(runId);
+    this.#burstLead.forget(runId);
     this.#waitingForRoom.delete(runId);
   }
 
@@ -243,7 +247,9 @@ export class Claimer implements Service {
     const delayMs = this.#staggerMs(rank) + (this.#isLastResort(firing) ? AVOID_MS : 0);
     if (firing.value.node === nodeId) return nowMs + STRAY_CHECK_MS;
     if (!this.#isRaceable(firing)) return null;
-    return Math.max(startTime(firing) - options.claimLeadMs, nowMs) + delayMs;
+    const startMs = startTime(firing);
+    const leadMs = options.claimLeadMs + (rank === 0 ? this.#burstLead.of(firing.runId, startMs) : 0);
+    return Math.max(startMs - leadMs, nowMs) + delayMs;
   }
 
   /**
