@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // Three projects: `unit` needs nothing but Node, `etcd` runs real etcd processes, `cluster` adds real worker
-// processes. Files of the last two run one after another: the machine may be small, and each brings up servers.
+// processes. Files of the last two run two at a time: the machine may be small, and each brings up servers, but mostly waits.
 export default defineConfig({
   test: {
     projects: [
@@ -19,7 +19,7 @@ export default defineConfig({
           include: ['test/**/*.etcd.test.ts'],
           exclude: ['test/cluster/**', 'node_modules/**'],
           globalSetup: ['test/support/global-setup.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -29,7 +29,7 @@ export default defineConfig({
           name: 'cluster',
           include: ['test/cluster/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 120_000,
         },
