@@ -8,6 +8,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.etcd.test.ts', 'test/cluster/**', 'node_modules/**'],
           testTimeout: 60_000,
@@ -16,6 +17,7 @@ export default defineConfig({
       {
         test: {
           name: 'etcd',
+          sequence: { groupOrder: 1 },
           include: ['test/**/*.etcd.test.ts'],
           exclude: ['test/cluster/**', 'node_modules/**'],
           globalSetup: ['test/support/global-setup.ts'],
@@ -27,6 +29,7 @@ export default defineConfig({
       {
         test: {
           name: 'cluster',
+          sequence: { groupOrder: 2 },
           include: ['test/cluster/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
           maxWorkers: 2,
