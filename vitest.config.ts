@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // Three projects: `unit` needs nothing but Node, `etcd` runs real etcd processes, `cluster` adds real worker
-// processes. Files of the last two run two at a time: the machine may be small, and each brings up servers, but mostly waits.
+// processes. Two files run at a time: the machine may be small, and those of the last two bring up servers, but mostly
+// they wait.
 export default defineConfig({
   test: {
     projects: [
@@ -9,6 +10,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           sequence: { groupOrder: 0 },
+          maxWorkers: 2,
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.etcd.test.ts', 'test/cluster/**', 'node_modules/**'],
           testTimeout: 60_000,
