@@ -26,6 +26,7 @@ export { formatPath, formatProblem, type Problem } from './problem.js';
 export { MAX_FILE_BYTES } from './limits.js';
 export { renderJobsFile } from './render-jobs-file.js';
 export { renderDiff } from './render-diff.js';
+export { YAML_STYLE } from './yaml-style.js';
 export { JOB_DEFAULTS, resolveJob } from './resolve.js';
 export { FIELD_NAMES, type JobDefinition } from './schema.js';
 export { serializeDefinition } from './serialize.js';

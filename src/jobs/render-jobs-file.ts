@@ -1,4 +1,5 @@
 import { Document } from 'yaml';
+import { YAML_STYLE } from './yaml-style.js';
 import type { JobDefinition } from './schema.js';
 import { canonicalDefinition } from './serialize.js';
 
@@ -7,5 +8,5 @@ export function renderJobsFile(jobs: ReadonlyMap<string, JobDefinition>): string
   const definitions = new Map(
     [...jobs].map(([name, definition]) => [name, canonicalDefinition(definition)] as const),
   );
-  return new Document({ jobs: definitions }, { aliasDuplicateObjects: false }).toString({ lineWidth: 0 });
+  return new Document({ jobs: definitions }, { aliasDuplicateObjects: false }).toString(YAML_STYLE);
 }

@@ -8,6 +8,7 @@ import {
   parseJobValue,
   quote,
   serializeDefinition,
+  YAML_STYLE,
   type JobDefinition,
   type Problem,
 } from '../../jobs/index.js';
@@ -63,7 +64,7 @@ async function letEdit(
   const original =
     before === null
       ? entry.kv.value.toString('utf8')
-      : stringify(JSON.parse(serializeDefinition(before)), { lineWidth: 0 });
+      : stringify(JSON.parse(serializeDefinition(before)), YAML_STYLE);
   let body = original;
   let problems: readonly Problem[] = entry.problems;
   for (let round = 1; round <= MAX_ROUNDS; round += 1) {

@@ -1,6 +1,7 @@
 import { Document, isMap, isScalar } from 'yaml';
 import { printable } from '../printable.js';
 import type { JobDefinition } from '../schema.js';
+import { YAML_STYLE } from '../yaml-style.js';
 import type { CrontabImport } from './import-crontab.js';
 
 /** What cron does with every entry, and what each line means for those who want something else. */
@@ -55,7 +56,7 @@ export function renderImport({ jobs }: CrontabImport, source: string): string {
   });
   const lines = new Map(jobs.map(({ name, line }) => [name, line]));
   comment(document, ['jobs'], (name) => `line ${lines.get(name)}`);
-  return document.toString({ lineWidth: 0 });
+  return document.toString(YAML_STYLE);
 }
 
 /** Puts a comment before each entry of the map at `path`. */

@@ -377,6 +377,13 @@ jobs:
     expect(parseJobsFile(renderImport(read('# nothing\n'), 'x'), 'x')).toMatchObject({ problems: [] });
   });
 
+  test('keeps a line of blanks in a text that has to be quoted', () => {
+    const imported = importCrontab('0 0 * * * /bin/a \u001b[0m % %', { system: false, timeZone: 'UTC' });
+    const [job] = imported.jobs;
+    const file = parseJobsFile(renderImport(imported, 'x'), 'x');
+    expect(file.jobs.get(job!.name)?.definition.command).toBe(job!.definition.command);
+  });
+
   test('whatever the crontab: valid, with good names, and every line that is not a job accounted for', () => {
     const word = fc.constantFrom(
       ...'* */5 0 7 1-5 @daily @reboot root X=1 CRON_TZ=UTC SHELL=/bin/zsh % \\% \\ # " \' <<X $x ` : - > | && ( é \u2028 \ud800 \u001b[0m'.split(
