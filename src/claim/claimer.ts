@@ -196,7 +196,6 @@ export class Claimer implements Service {
     }
   }
 
-  /** How much of its room a worker has given away, as far as the view shows. */
   #forget(runId: string): void {
     this.#queue.delete(runId);
     this.#burstLead.forget(runId);

@@ -4,6 +4,7 @@
  */
 import { JOB_NAME_PATTERN } from '../jobs/job-name.js';
 import { BoundedCache } from '../schedule/bounded-cache.js';
+import { isoMs } from './record.js';
 import { prefixRange, type KeyRange } from './store.js';
 
 export const DEFAULT_PREFIX = '/cron';
@@ -31,10 +32,7 @@ function dueText(dueMs: number): string {
 
 /** NaN for a text that is no time, such as a 30th of February. */
 function dueTime(text: string): number {
-  return dueTimes.getOrMake(text, () => {
-    const dueMs = Date.parse(text);
-    return Number.isNaN(dueMs) || new Date(dueMs).toISOString() !== text ? NaN : dueMs;
-  });
+  return dueTimes.getOrMake(text, () => isoMs(text) ?? NaN);
 }
 
 /** `<due>[+suffix]`, the last part of firing, lock, run and kill keys. */

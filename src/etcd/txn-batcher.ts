@@ -25,7 +25,7 @@ import { StoreError } from './store-error.js';
 interface Item {
   readonly txn: Txn;
   readonly writes: readonly string[];
-  /** Distinct keys that it compares or reads. */
+  /** The keys that it compares or reads; one may stand there twice. */
   readonly reads: readonly string[];
   readonly canBeGrouped: boolean;
   readonly bytes: number;

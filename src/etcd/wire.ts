@@ -8,6 +8,7 @@
  * buffers ask for (https://protobuf.dev/programming-guides/encoding). Field numbers are those of etcd's rpc.proto and kv.proto.
  */
 import { decodeKey, encodeKey, isPlainKey, isSurelyText } from './key-text.js';
+import { tooLarge } from './safe-number.js';
 import { StoreError } from './store-error.js';
 import type {
   Compare,
@@ -473,15 +474,4 @@ function damaged(): StoreError {
     maybeApplied: true,
     transient: false,
   });
-}
-
-function tooLarge(value: bigint): StoreError {
-  return new StoreError(
-    'ETCRON_ETCD_REFUSED',
-    `etcd answered with ${value}, which is too large for a revision`,
-    {
-      maybeApplied: true,
-      transient: false,
-    },
-  );
 }
