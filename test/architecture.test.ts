@@ -21,6 +21,7 @@ const FOLDERS = [
   'claim',
   'node',
   'library',
+  'operations',
   'api',
   'dashboard',
   'cli',
