@@ -38,6 +38,7 @@ export const ERROR_CATALOGUE = {
   ETCRON_JOB_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no job has this name' },
   ETCRON_JOB_PAUSED: { exitCode: 1, httpStatus: 409, summary: 'the job is paused' },
   ETCRON_RUN_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no run has this id' },
+  ETCRON_WORKER_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no worker has this name' },
   ETCRON_LIMIT_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no limit has this name' },
   ETCRON_CONFLICT: {
     exitCode: 1,
@@ -64,6 +65,24 @@ export const ERROR_CATALOGUE = {
   ETCRON_ETCD_START: { exitCode: 1, httpStatus: 500, summary: 'the embedded etcd did not become healthy' },
   ETCRON_ETCD_ENDED: { exitCode: 1, httpStatus: 500, summary: 'the embedded etcd ended while it was needed' },
   ETCRON_WORKER_START: { exitCode: 1, httpStatus: 500, summary: 'a worker process could not start its work' },
+  ETCRON_LISTEN_REFUSED: {
+    exitCode: 2,
+    httpStatus: 500,
+    summary: 'the API would be open to others, so it does not listen there',
+  },
+  ETCRON_AUTH_REQUIRED: { exitCode: 3, httpStatus: 401, summary: 'the API wants a token that counts' },
+  ETCRON_AUTH_FORBIDDEN: { exitCode: 3, httpStatus: 403, summary: 'the role of the token is not enough' },
+  ETCRON_AUTH_LIMITED: {
+    exitCode: 3,
+    httpStatus: 429,
+    summary: 'too many wrong tokens came from this address',
+  },
+  ETCRON_ORIGIN_REFUSED: {
+    exitCode: 3,
+    httpStatus: 403,
+    summary: 'the request comes from a page or by a name that the API does not trust',
+  },
+  ETCRON_TOKEN_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no token has this id' },
   ETCRON_LEASE_LOST: { exitCode: 1, httpStatus: 503, summary: "the node's lease is gone" },
 } as const satisfies Record<string, { exitCode: number; httpStatus: number; summary: string }>;
 

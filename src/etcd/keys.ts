@@ -1,6 +1,7 @@
 /**
  * Where everything lies in etcd. The names under the prefix are chosen so that what a node mirrors in one watch
- * (counts, cursor, firings, jobs, kill, leader, limits) is one contiguous range, which gives a totally ordered, consistent view.
+ * (counts, cursor, drain, firings, handover, jobs, kill, leader, limits) is one contiguous range, which gives a totally ordered,
+ * consistent view.
  */
 import { JOB_NAME_PATTERN } from '../jobs/job-name.js';
 import { BoundedCache } from '../schedule/bounded-cache.js';
@@ -77,6 +78,10 @@ export class Keys {
   /** How many runs jobs with `maxRuns` have had. */
   readonly counts: string;
   readonly cursor: string;
+  /** Requests that workers take nothing more, by the worker's name. */
+  readonly drains: string;
+  /** A request that the leader gives its office up. */
+  readonly handover: string;
   readonly leader: string;
   readonly jobs: string;
   readonly firings: string;
@@ -90,11 +95,19 @@ export class Keys {
   readonly workers: string;
   /** Which set of files manages a job. Read by the command line alone. */
   readonly sets: string;
+  /** Whose tokens may use the API, and who changed what. Outside of what is mirrored. */
+  readonly access: string;
+  readonly tokens: string;
+  readonly audit: string;
+  /** What the nodes of a cluster know each other by. */
+  readonly secret: string;
 
   constructor(prefix: string = DEFAULT_PREFIX) {
     this.prefix = prefix;
     this.counts = `${prefix}/counts/`;
     this.cursor = `${prefix}/cursor`;
+    this.drains = `${prefix}/drain/`;
+    this.handover = `${prefix}/handover`;
     this.leader = `${prefix}/leader`;
     this.jobs = `${prefix}/jobs/`;
     this.firings = `${prefix}/firings/`;
@@ -107,9 +120,13 @@ export class Keys {
     this.limitSlots = `${prefix}/slots-of-limits/`;
     this.workers = `${prefix}/workers/`;
     this.sets = `${prefix}/sets/`;
+    this.access = `${prefix}/access/`;
+    this.tokens = `${this.access}tokens/`;
+    this.audit = `${this.access}audit/`;
+    this.secret = `${this.access}secret`;
   }
 
-  /** counts, cursor, firings, jobs, kill, leader and limits: everything that a node mirrors but the workers. */
+  /** counts, cursor, drain, firings, handover, jobs, kill, leader and limits: everything that a node mirrors but the workers. */
   get mirrored(): KeyRange {
     return { start: this.counts, end: `${this.prefix}/lock` };
   }
@@ -128,6 +145,15 @@ export class Keys {
 
   setOf(job: string): string {
     return this.sets + job;
+  }
+
+  token(id: string): string {
+    return this.tokens + id;
+  }
+
+  /** `name`: of the worker, not of one of its lives. */
+  drain(name: string): string {
+    return this.drains + name;
   }
 
   worker(nodeId: string): string {
