@@ -39,6 +39,7 @@ export const ERROR_CATALOGUE = {
   ETCRON_JOB_PAUSED: { exitCode: 1, httpStatus: 409, summary: 'the job is paused' },
   ETCRON_RUN_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no run has this id' },
   ETCRON_WORKER_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no worker has this name' },
+  ETCRON_WORKER_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no worker has this name' },
   ETCRON_LIMIT_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no limit has this name' },
   ETCRON_CONFLICT: {
     exitCode: 1,

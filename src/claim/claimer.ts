@@ -423,7 +423,7 @@ export class Claimer implements Service {
 
   #recordOf(firing: FiringEntry, outcome: Outcome, reason: string, crashes: number): RunRecord {
     const { clock, nodeId, worker } = this.#context;
-    const { attempt, node, origin } = firing.value;
+    const { attempt, node, origin, rerunOf } = firing.value;
     return {
       ...emptyRecord(outcome, reason, clock.now()),
       attempts: attempt,
@@ -431,6 +431,7 @@ export class Claimer implements Service {
       nodeId: node ?? nodeId,
       worker: node === null ? worker : workerNameOf(node),
       manual: origin === 'manual',
+      rerunOf,
     };
   }
 

@@ -132,6 +132,7 @@ export class Execution {
           runId: this.runId,
           fencingToken: String(claim.fencingToken),
           everywhere: claim.firing.only,
+          rerunOf: claim.firing.rerunOf,
         },
       },
       this.#runContext(),
@@ -391,7 +392,7 @@ export class Execution {
 
   #record(outcome: Outcome, reason: string | null, result: RunResult | null): RunRecord {
     const { clock, worker, nodeId } = this.#context;
-    const { attempt, crashes, origin } = this.claim.firing;
+    const { attempt, crashes, origin, rerunOf } = this.claim.firing;
     const exit = result && exitOf(result);
     return {
       ...emptyRecord(outcome, reason, clock.now()),
@@ -401,6 +402,7 @@ export class Execution {
       nodeId,
       fencingToken: String(this.claim.fencingToken),
       manual: origin === 'manual',
+      rerunOf,
       exitCode: exit?.exitCode ?? null,
       signal: exit?.signal ?? null,
       startedAt: result?.startedAtMs ?? null,

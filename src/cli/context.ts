@@ -7,7 +7,9 @@ import type { Command } from 'commander';
 import type pc from 'picocolors';
 import type { Clock } from '../clock.js';
 import type { CliEnvironment, Cluster, GlobalOptions } from './environment.js';
+import type { OperationContext } from '../operations/context.js';
 import { Output } from './output.js';
+import { requester } from './requester.js';
 
 export type Colors = ReturnType<typeof pc.createColors>;
 
@@ -46,6 +48,13 @@ export class CliContext {
     } finally {
       await cluster.store.close();
     }
+  }
+
+  /** The same, for what changes something: with the clock and with who asks. */
+  withOperations<T>(work: (context: OperationContext) => Promise<T>): Promise<T> {
+    return this.withStore(({ store, keys }) =>
+      work({ store, keys, clock: this.clock, actor: { name: requester() } }),
+    );
   }
 }
 

@@ -2,8 +2,8 @@
 import { workerNameOf } from '../election/worker-record.js';
 import type { FiringEntry } from '../view/cluster-view.js';
 import { startTime } from '../view/firing-record.js';
-import { plural } from './plural.js';
-import { relativeText } from './time-text.js';
+import { plural } from '../plural.js';
+import { relativeText } from '../time-text.js';
 
 export type FiringState =
   /** Due later. */

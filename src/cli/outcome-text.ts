@@ -1,7 +1,7 @@
 import { OUTCOMES, type Outcome, type RunRecord } from '../history/run-record.js';
 import type { Colors } from './context.js';
 import type { Styled } from './table.js';
-import { shortDuration } from './time-text.js';
+import { shortDuration } from '../time-text.js';
 
 /** What a person wants to hear of: it ran, or should have run, and did not end well. */
 export const FAILURES: readonly Outcome[] = ['failed', 'timed_out', 'killed', 'lost', 'missed'];

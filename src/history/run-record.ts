@@ -55,6 +55,8 @@ export const runRecordSchema = z.object({
   stdout: outputSchema.nullable().default(null),
   stderr: outputSchema.nullable().default(null),
   manual: z.boolean().default(false),
+  /** The run that it repeats. */
+  rerunOf: z.string().nullable().default(null),
   /** For `missed`: all due times of the schedule from … through, both included, that have no record of their own. */
   missed: z
     .object({
@@ -95,6 +97,7 @@ export function emptyRecord(outcome: Outcome, reason: string | null, recordedAtM
     stdout: null,
     stderr: null,
     manual: false,
+    rerunOf: null,
     missed: null,
     late: null,
     recordedAt: recordedAtMs,

@@ -228,12 +228,13 @@ export class Expander {
 
   async #endChild(child: FiringEntry, outcome: Outcome, reason: string): Promise<void> {
     const { keys, clock, log, writer } = this.#context;
-    const { attempt, crashes, origin, node, only } = child.value;
+    const { attempt, crashes, origin, node, only, rerunOf } = child.value;
     const record: RunRecord = {
       ...emptyRecord(outcome, reason, clock.now()),
       ...{ attempts: attempt, crashes: node === null ? crashes : crashes + 1, nodeId: node },
       worker: only?.worker ?? (node === null ? null : workerNameOf(node)),
       manual: origin === 'manual',
+      rerunOf,
     };
     const key = keys.firing(child.id);
     const result = await writer.commit({
@@ -274,6 +275,7 @@ export class Expander {
     const record = {
       ...summary(records, firing.value.expanded ?? 0, clock.now()),
       manual: firing.value.origin === 'manual',
+      rerunOf: firing.value.rerunOf,
     };
     // A child that ended after it was seen to be there is found by its record: whatever is missing was deleted by hand.
     await writer.commit({

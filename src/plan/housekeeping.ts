@@ -135,6 +135,7 @@ export class Housekeeping {
         crashes: firing.value.crashes,
         nodeId: firing.value.node,
         manual: firing.value.origin === 'manual',
+        rerunOf: firing.value.rerunOf,
       };
       const key = keys.firing(firing.id);
       const result = await writer.commit({
@@ -247,7 +248,7 @@ export class Housekeeping {
     const oldestKeptMs = [...new Set(dues)].at(-limit) ?? -Infinity;
     const surplus = recordKeys.filter((key, index) => {
       const dueMs = dues[index]!;
-      // A backfill makes records of due times long ago.
+      // A backfill and a rerun make records of due times long ago.
       const madeMs = backfillTime(parseRunId(key.slice(keys.runs.length))?.suffix ?? null);
       const ageMs = nowMs - (madeMs ?? dueMs);
       if (ageMs < options.minRecordAgeMs || dueMs >= neededFromMs) return false;

@@ -20,6 +20,8 @@ export interface RunIdentity {
   readonly fencingToken: string;
   /** Of a job that runs on all workers: this is the index-th (from 0) of so many runs. */
   readonly everywhere?: { readonly index: number; readonly count: number } | null;
+  /** The run that it repeats, when somebody asked for that. */
+  readonly rerunOf?: string | null;
 }
 
 /**
@@ -51,6 +53,7 @@ export function childEnvironment(
     env.ETCRON_INDEX = String(identity.everywhere.index);
     env.ETCRON_COUNT = String(identity.everywhere.count);
   }
+  if (identity.rerunOf) env.ETCRON_RERUN_OF = identity.rerunOf;
   env[RUN_MARKER_VARIABLE] = marker;
   return env;
 }

@@ -42,6 +42,8 @@ export interface HandlerRun<Payload = unknown> {
   readonly attempt: number;
   /** `<job>/<due>`, as in `etcron runs get`. */
   readonly runId: string;
+  /** The run that this one repeats, by its id, when somebody asked for that; null for all others. */
+  readonly rerunOf: string | null;
   /** The name of the job. */
   readonly job: string;
   /** Of a job that runs everywhere: the how-manieth (from 0) of how many runs this is; null for all other jobs. */
@@ -159,6 +161,7 @@ function makeRun(payload: unknown, { request, context, work, hooks }: Call): Han
     runId,
     job: identity.job,
     everywhere: identity.everywhere ?? null,
+    rerunOf: identity.rerunOf ?? null,
     now: () => new Date(clock.now()),
     sleep: async (duration) => {
       const delayMs = lengthOf(duration);

@@ -110,6 +110,7 @@ function makeMessage(
     headers['Etcron-Index'] = String(identity.everywhere.index);
     headers['Etcron-Count'] = String(identity.everywhere.count);
   }
+  if (identity.rerunOf) headers['Etcron-Rerun-Of'] = identity.rerunOf;
   const takesBody = !['GET', 'HEAD'].includes(task.method);
   if (body !== null || takesBody) headers['Content-Length'] = String(body?.length ?? 0);
   return { method: task.method, url, headers, body, login };

@@ -39,6 +39,8 @@ export const firingRecordSchema = z.object({
   waiting: z.boolean().default(false),
   /** Who asked for it (manual ones). */
   requestedBy: z.string().nullable().default(null),
+  /** The run that it repeats, for one that somebody asked to be run again. */
+  rerunOf: z.string().nullable().default(null),
   /** The worker of the last attempt that failed, by name. */
   lastWorker: z.string().nullable().default(null),
   /** One of those that a firing for all workers was expanded into: for this worker, the index-th of count (from 0). */
@@ -74,6 +76,7 @@ export function plannedFiring(
     misfire,
     waiting: false,
     requestedBy: null,
+    rerunOf: null,
     lastWorker: null,
     only: null,
     expanded: null,
@@ -114,7 +117,7 @@ function readPlain(bytes: Buffer): FiringRecord | null {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return null;
   const given = json as Partial<Record<keyof FiringRecord, unknown>>;
   const { origin, fingerprint, attempt, crashes = 0, notBefore = null, node = null, slot = null } = given;
-  const { misfire = false, waiting = false, requestedBy = null, lastWorker = null } = given;
+  const { misfire = false, waiting = false, requestedBy = null, rerunOf = null, lastWorker = null } = given;
   const notBeforeMs = notBefore === null ? null : isoMs(notBefore);
   const isUsual =
     (origin === 'schedule' || origin === 'manual') &&
@@ -127,6 +130,7 @@ function readPlain(bytes: Buffer): FiringRecord | null {
     typeof misfire === 'boolean' &&
     typeof waiting === 'boolean' &&
     isTextOrNull(requestedBy) &&
+    isTextOrNull(rerunOf) &&
     isTextOrNull(lastWorker) &&
     (given.limitSlots ?? given.only ?? given.expanded ?? null) === null;
   if (!isUsual) return null;
@@ -142,6 +146,7 @@ function readPlain(bytes: Buffer): FiringRecord | null {
     misfire,
     waiting,
     requestedBy,
+    rerunOf,
     lastWorker,
     only: null,
     expanded: null,
@@ -159,7 +164,7 @@ function isTextOrNull(value: unknown): value is string | null {
 /** Leaves out what has its default: this is the value of which there are most, on every node's wire. */
 export function encodeFiring(record: FiringRecord): string {
   const { origin, fingerprint, attempt, crashes, notBefore, node, slot, limitSlots } = record;
-  const { misfire, waiting, requestedBy, lastWorker, only, expanded } = record;
+  const { misfire, waiting, requestedBy, rerunOf, lastWorker, only, expanded } = record;
   // What is undefined is not written.
   return JSON.stringify({
     origin,
@@ -173,6 +178,7 @@ export function encodeFiring(record: FiringRecord): string {
     misfire: misfire || undefined,
     waiting: waiting || undefined,
     requestedBy: requestedBy ?? undefined,
+    rerunOf: rerunOf ?? undefined,
     lastWorker: lastWorker ?? undefined,
     only: only ?? undefined,
     expanded: expanded ?? undefined,

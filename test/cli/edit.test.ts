@@ -98,7 +98,7 @@ describe('jobs edit', () => {
     const result = await edit(`sed -i 's/@daily/@hourly/' "$1"`);
     expect(result.code).toBe(1);
     expect(result.stderr).toMatch(
-      /somebody else changed or deleted "a".*nothing was written \[ETCRON_CONFLICT\]/,
+      /somebody else changed "a".*nothing was written \[ETCRON_CONFLICT\]/,
     );
     expect(await readFile(kept(result), 'utf8')).toContain('@hourly');
     expect(cli.job('a')).toBe(JOB);

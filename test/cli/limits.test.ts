@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { LimitUsage } from '../../src/cli/limits/limit-usage.js';
+import type { LimitUsage } from '../../src/operations/limit-usage.js';
 import { formatRunId } from '../../src/etcd/keys.js';
 import { keys, T0, TestCli } from './support.js';
 

@@ -253,7 +253,14 @@ describe('runs kill', () => {
   test('puts a request that says who and why', async () => {
     const id = due('a', 1);
     cli.putFiring(id, { attempt: 1, node: 'w1-abc123' });
-    const { code } = await cli.run('runs', 'kill', 'a/2026-11-21T14:00:01.000Z', '--reason', 'wrong data');
+    const { code } = await cli.run(
+      'runs',
+      'kill',
+      'a/2026-11-21T14:00:01.000Z',
+      '--reason',
+      'wrong data',
+      '--no-wait',
+    );
     expect(code).toBe(0);
     expect(JSON.parse(cli.etcd.get(keys.kill(id))!.value.toString())).toMatchObject({
       reason: 'wrong data',
@@ -270,7 +277,7 @@ describe('runs kill', () => {
         setImmediate(() => cli.endRun(id, { outcome: 'killed' }));
       }
     });
-    const { code, stdout } = await cli.run('runs', 'kill', 'a/2026-11-21T14:00:01.000Z', '--wait');
+    const { code, stdout } = await cli.run('runs', 'kill', 'a/2026-11-21T14:00:01.000Z');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^outcome +killed$/m);
   });

@@ -141,6 +141,7 @@ describe('decodeRecord', () => {
       ...{ attempt: count, crashes: count, slot: fc.option(count), misfire: fc.boolean() },
       notBefore: fc.option(fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) })),
       ...{ node: fc.option(fc.string()), requestedBy: fc.option(fc.string({ unit: 'binary' })) },
+      rerunOf: fc.option(fc.string()),
       ...{ lastWorker: fc.option(fc.string()), expanded: fc.option(count), waiting: fc.boolean() },
       limitSlots: fc.option(fc.dictionary(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,9}$/), count)),
       only: fc.option(fc.record({ worker: fc.string(), index: count, count: fc.constant(3) })),

@@ -3,7 +3,7 @@ import { sleep } from '../../src/clock.js';
 import { Keys } from '../../src/etcd/keys.js';
 import { Mirror } from '../../src/etcd/mirror.js';
 import { encodeRecord } from '../../src/etcd/record.js';
-import { backfillSuffix } from '../../src/history/backfill-id.js';
+import { backfillSuffix } from '../../src/history/made-later.js';
 import { emptyRecord, encodeRun } from '../../src/history/run-record.js';
 import { DEFAULT_HOUSEKEEPING, Housekeeping } from '../../src/plan/housekeeping.js';
 import type { Write } from '../../src/plan/leader-writer.js';

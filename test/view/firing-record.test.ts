@@ -31,6 +31,7 @@ const record: fc.Arbitrary<FiringRecord> = fc.record({
   ),
   ...{ misfire: fc.boolean(), waiting: fc.boolean() },
   ...{ requestedBy: fc.option(fc.string()), lastWorker: fc.option(fc.string()) },
+  rerunOf: fc.option(fc.string()),
   only: fc.option(fc.record({ worker: fc.string(), index: count, count: fc.integer({ min: 1, max: 99 }) })),
   expanded: fc.option(count),
 });

@@ -3,9 +3,9 @@ import type { EndpointStatus } from '../../etcd/store.js';
 import { listRuns, type RunEntry } from '../../history/history.js';
 import type { CliContext } from '../context.js';
 import { outcomeReason, styledOutcome, FAILURES } from '../outcome-text.js';
-import { takeSnapshot } from '../snapshot.js';
+import { takeSnapshot } from '../../operations/snapshot.js';
 import { renderFields, renderTable } from '../table.js';
-import { isoOrNull, relativeText, timeText } from '../time-text.js';
+import { isoOrNull, relativeText, timeText } from '../../time-text.js';
 import { summarize, type Summary } from './summary.js';
 
 const FAILURE_COUNT = 5;

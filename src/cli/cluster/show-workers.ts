@@ -1,9 +1,9 @@
 import type { WorkerRecord } from '../../election/worker-record.js';
 import type { WorkerEntry } from '../../view/cluster-view.js';
 import type { CliContext } from '../context.js';
-import { takeSnapshot, type Snapshot } from '../snapshot.js';
+import { takeSnapshot, type Snapshot } from '../../operations/snapshot.js';
 import { renderTable, type Styled } from '../table.js';
-import { isoOrNull, relativeText } from '../time-text.js';
+import { isoOrNull, relativeText } from '../../time-text.js';
 
 /** The live workers, by name. */
 export async function showWorkers(context: CliContext): Promise<void> {

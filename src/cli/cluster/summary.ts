@@ -5,11 +5,11 @@ import type { EndpointStatus } from '../../etcd/store.js';
 import { fitsAnybody, whyNobody } from '../../view/eligibility.js';
 import { comesFirst } from '../../view/turn-order.js';
 import { describeFiring, firingState } from '../firing-state.js';
-import { limitUsage } from '../limits/limit-usage.js';
+import { limitUsage } from '../../operations/limit-usage.js';
 import { loadOf } from './show-workers.js';
-import { plural } from '../plural.js';
+import { plural } from '../../plural.js';
 import { jobState, stateText } from '../jobs/job-state.js';
-import { reasonToWait, type Snapshot } from '../snapshot.js';
+import { reasonToWait, type Snapshot } from '../../operations/snapshot.js';
 
 /** So many are named. */
 const QUEUED_COUNT = 10;

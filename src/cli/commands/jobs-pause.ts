@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { contextOf } from '../context.js';
 import { examples } from '../help.js';
-import type { PauseOptions } from '../jobs/edit-paused.js';
+import type { PauseOptions } from '../../operations/pause-job.js';
 import { momentFlag, reasonFlag } from '../parse-flags.js';
 
 export function jobsPauseCommand(): Command {

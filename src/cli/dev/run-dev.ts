@@ -11,7 +11,7 @@ import { EtcronError } from '../../errors.js';
 import type { CliContext } from '../context.js';
 import { loadFiles, filesError } from '../jobs/read-files.js';
 import { wantsColors } from '../output.js';
-import { plural } from '../plural.js';
+import { plural } from '../../plural.js';
 import { createLogger } from '../../telemetry/logger.js';
 import type { JobChange } from '../../jobs/index.js';
 import { applyJobs } from './apply-jobs.js';

@@ -1,6 +1,6 @@
 /** What the last line of `etcron dev` sums up. */
 import { OUTCOMES, type Outcome } from '../../history/run-record.js';
-import { plural } from '../plural.js';
+import { plural } from '../../plural.js';
 import type { FeedEvent } from './feed-event.js';
 import { briefDuration } from './short-time.js';
 

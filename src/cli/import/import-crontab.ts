@@ -13,7 +13,7 @@ import { printableJson } from '../../jobs/printable.js';
 import { assertTimeZone } from '../../schedule/index.js';
 import type { CliContext } from '../context.js';
 import { filesError } from '../jobs/read-files.js';
-import { plural } from '../plural.js';
+import { plural } from '../../plural.js';
 import { writeNewFile } from '../write-new-file.js';
 
 export interface ImportOptions {

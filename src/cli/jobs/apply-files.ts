@@ -11,7 +11,7 @@ import { printable, quote, renderDiff } from '../../jobs/index.js';
 import type { CliContext } from '../context.js';
 import { confirm } from '../confirm.js';
 import type { Cluster } from '../environment.js';
-import { plural } from '../plural.js';
+import { plural } from '../../plural.js';
 import { filesError, loadFiles } from './read-files.js';
 import { clusterWarnings, jobWarnings, reportWarnings } from './warnings.js';
 

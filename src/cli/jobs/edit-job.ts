@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { EtcronError } from '../../errors.js';
-import { modifiedAt, put } from '../../etcd/txn.js';
 import {
   parseJobValue,
   quote,
@@ -15,7 +14,8 @@ import {
 import type { JobEntry } from '../../view/job-entry.js';
 import type { CliContext } from '../context.js';
 import { bodyOf, isEmptied, withHeading } from './edit-text.js';
-import { findJob } from './find-job.js';
+import { findJob } from '../../operations/find-job.js';
+import { putJob } from '../../operations/put-job.js';
 import { openEditor } from './open-editor.js';
 
 /** An editor that is a program and mistaken each time in another way would go on for ever. */
@@ -38,7 +38,10 @@ export async function editJob(context: CliContext, name: string): Promise<void> 
     const after = await letEdit(context, path, entry, key, before);
     changed =
       after !== null && (before === null || serializeDefinition(before) !== serializeDefinition(after));
-    if (changed) await write(context, entry, serializeDefinition(after!));
+    if (changed) {
+      const text = serializeDefinition(after!);
+      await context.withOperations((cluster) => putJob(cluster, name, text, { revision: entry.modRevision }));
+    }
   } catch (error) {
     throw withPlaceOfText(error, path);
   }
@@ -87,22 +90,6 @@ async function letEdit(
       details: { problems: problems.map((problem) => ({ ...problem, source: entry.name })) },
     },
   );
-}
-
-async function write(context: CliContext, entry: JobEntry, text: string): Promise<void> {
-  await context.withStore(async ({ store, keys }) => {
-    const key = keys.job(entry.name);
-    const { succeeded } = await store.txn({
-      compare: [modifiedAt(key, entry.modRevision)],
-      success: [put(key, text)],
-    });
-    if (succeeded) return;
-    throw new EtcronError(
-      'ETCRON_CONFLICT',
-      `somebody else changed or deleted ${quote(entry.name)} in the meantime; nothing was written`,
-      { details: { name: entry.name, seenRevision: entry.modRevision } },
-    );
-  });
 }
 
 /** The same error, saying where the text is. */

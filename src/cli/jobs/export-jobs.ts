@@ -11,9 +11,9 @@ import {
 import { printableJson } from '../../jobs/printable.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
-import { plural } from '../plural.js';
+import { plural } from '../../plural.js';
 import { writeNewFile } from '../write-new-file.js';
-import { jobNotFound } from './find-job.js';
+import { jobNotFound } from '../../operations/find-job.js';
 import { ownerOf, readMarks } from '../../apply/job-sets.js';
 
 export interface ExportOptions {

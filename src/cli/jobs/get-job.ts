@@ -22,10 +22,10 @@ import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
 import { describeFiring, firingState, type FiringState } from '../firing-state.js';
 import { runRows, RUN_HEAD, runToJson } from '../runs/run-rows.js';
-import { firingEntry, reasonToWait, takeSnapshot, workerEntries } from '../snapshot.js';
+import { firingEntry, reasonToWait, takeSnapshot, workerEntries } from '../../operations/snapshot.js';
 import { renderFields, renderTable } from '../table.js';
-import { isoOrNull, relativeText, timeText } from '../time-text.js';
-import { findJob } from './find-job.js';
+import { isoOrNull, relativeText, timeText } from '../../time-text.js';
+import { findJob } from '../../operations/find-job.js';
 import { decodeMark, ownerOf } from '../../apply/job-sets.js';
 import { jobState, pauseToJson, statePaint, stateText } from './job-state.js';
 

@@ -1,8 +1,8 @@
 import { pauseAt } from '../../jobs/index.js';
 import type { JobEntry } from '../../view/job-entry.js';
 import type { Colors } from '../context.js';
-import { plural } from '../plural.js';
-import { isoOrNull, timeText } from '../time-text.js';
+import { plural } from '../../plural.js';
+import { isoOrNull, timeText } from '../../time-text.js';
 
 /** `done`: it will never be due again, as it stands. */
 export type JobState = 'ok' | 'paused' | 'broken' | 'done';

@@ -6,10 +6,10 @@ import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
 import { styledOutcome } from '../outcome-text.js';
 import { jobState, pauseToJson, statePaint, stateText } from './job-state.js';
-import { plural } from '../plural.js';
-import { takeSnapshot } from '../snapshot.js';
+import { plural } from '../../plural.js';
+import { takeSnapshot } from '../../operations/snapshot.js';
 import { renderTable, type Styled } from '../table.js';
-import { isoOrNull, relativeText } from '../time-text.js';
+import { isoOrNull, relativeText } from '../../time-text.js';
 
 export interface ListJobsOptions {
   /** Read the last run of each job: one small read per job. */

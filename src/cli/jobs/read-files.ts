@@ -1,7 +1,7 @@
 import { EtcronError } from '../../errors.js';
 import { loadJobsFiles, type JobsFile, type Problem } from '../../jobs/index.js';
 import type { CliContext } from '../context.js';
-import { plural } from '../plural.js';
+import { plural } from '../../plural.js';
 
 /** The jobs of the files, and the problems with them. `-` is stdin. */
 export function loadFiles({ environment }: CliContext, files: readonly string[]): Promise<JobsFile> {

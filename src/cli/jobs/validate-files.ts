@@ -1,6 +1,6 @@
 import { EtcronError } from '../../errors.js';
 import type { CliContext } from '../context.js';
-import { plural } from '../plural.js';
+import { plural } from '../../plural.js';
 import { filesError, loadFiles } from './read-files.js';
 import { jobWarnings, reportWarnings } from './warnings.js';
 

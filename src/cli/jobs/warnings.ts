@@ -8,8 +8,8 @@ import { decodeLimit } from '../../view/limit-record.js';
 import { whyNobody } from '../../view/eligibility.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
-import { plural } from '../plural.js';
-import { workerEntries } from '../snapshot.js';
+import { plural } from '../../plural.js';
+import { workerEntries } from '../../operations/snapshot.js';
 import { neverAgain } from './never-again.js';
 
 /** Due times looked at for how close they come to each other. */

@@ -1,65 +1,16 @@
-import { EtcronError } from '../../errors.js';
-import { get, modifiedAt, put, del } from '../../etcd/txn.js';
-import { quote } from '../../jobs/index.js';
-import { nearest } from '../../schedule/nearest.js';
-import { decodeLimit, encodeLimit } from '../../view/limit-record.js';
+import * as limits from '../../operations/change-limit.js';
 import type { CliContext } from '../context.js';
-import { takeSnapshot } from '../snapshot.js';
-import { limitUsage } from './limit-usage.js';
 
-/** Gives a limit its size. What runs beyond a smaller one goes on; no more begins until fewer run. */
+/** Gives a limit its size, and says what it was. */
 export async function setLimit(context: CliContext, name: string, size: number): Promise<void> {
-  await context.withStore(async ({ store, keys }) => {
-    const key = keys.limit(name);
-    // The answer of the get is from before the put.
-    const { results } = await store.txn({
-      compare: [],
-      success: [get(key), put(key, encodeLimit({ size }))],
-    });
-    const kv = results[0]?.type === 'get' ? results[0].kvs[0] : undefined;
-    const before = kv ? decodeLimit(kv).size : null;
-    if (context.json) context.out.json({ name, size, before });
-    else context.out.line(`${name}: ${size}${before === null ? '' : ` (was ${before})`}`);
-  });
+  const before = await context.withOperations((cluster) => limits.setLimit(cluster, name, size));
+  if (context.json) context.out.json({ name, size, before });
+  else context.out.line(`${name}: ${size}${before === null ? '' : ` (was ${before})`}`);
 }
 
-/** Takes a limit away. Without `force` only when no job names it: nothing of such a job would run any more. */
+/** Takes a limit away. */
 export async function deleteLimit(context: CliContext, name: string, force: boolean): Promise<void> {
-  await context.withStore(async (cluster) => {
-    const { store, keys } = cluster;
-    const snapshot = await takeSnapshot(cluster);
-    const limit = snapshot.limits.get(name);
-    if (limit === undefined) throw noSuchLimit(name, [...snapshot.limits.keys()]);
-    const jobs = limitUsage(snapshot, context.clock.now()).find((one) => one.name === name)?.jobs ?? [];
-    if (jobs.length > 0 && !force) {
-      throw new EtcronError('ETCRON_CONFLICT', `the limit ${quote(name)} is named by ${jobs.join(', ')}`, {
-        hint: 'Nothing of a job under a limit without a size runs. Take it out of these jobs first, or pass --force.',
-        details: { name, jobs },
-      });
-    }
-    const key = keys.limit(name);
-    const { succeeded } = await store.txn({
-      compare: [modifiedAt(key, limit.modRevision)],
-      success: [del(key)],
-    });
-    if (!succeeded) {
-      throw new EtcronError('ETCRON_CONFLICT', `the limit ${quote(name)} was changed meanwhile`, {
-        hint: 'Look at it with "etcron limits list", and try again.',
-      });
-    }
-    if (context.json) context.out.json({ deleted: name });
-    else context.out.line(`deleted ${name}`);
-  });
-}
-
-function noSuchLimit(name: string, names: readonly string[]): EtcronError {
-  const near = nearest(name, names, 3);
-  const hint =
-    near.length > 0
-      ? `Did you mean ${near.map((candidate) => quote(candidate)).join(' or ')}?`
-      : 'See "etcron limits list".';
-  return new EtcronError('ETCRON_LIMIT_NOT_FOUND', `there is no limit ${quote(name)}`, {
-    hint,
-    details: { name, near },
-  });
+  await context.withOperations((cluster) => limits.deleteLimit(cluster, name, { force }));
+  if (context.json) context.out.json({ deleted: name });
+  else context.out.line(`deleted ${name}`);
 }

@@ -1,7 +1,7 @@
 import type { CliContext } from '../context.js';
-import { takeSnapshot } from '../snapshot.js';
+import { takeSnapshot } from '../../operations/snapshot.js';
 import { renderTable } from '../table.js';
-import { limitUsage, type LimitUsage } from './limit-usage.js';
+import { limitUsage, type LimitUsage } from '../../operations/limit-usage.js';
 
 /** Jobs and runs that are named in one row; the others are counted. */
 const NAMED = 3;

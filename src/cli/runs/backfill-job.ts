@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EtcronError } from '../../errors.js';
 import { formatRunId, type FiringId } from '../../etcd/keys.js';
-import { backfillSuffix } from '../../history/backfill-id.js';
+import { backfillSuffix } from '../../history/made-later.js';
 import type { RunRecord } from '../../history/run-record.js';
 import { pauseAt, quote, scheduleOf, type Job } from '../../jobs/index.js';
 import { preview } from '../../schedule/index.js';
@@ -11,14 +11,14 @@ import { requestFiring } from '../../view/request-run.js';
 import { confirm } from '../confirm.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
-import { brokenJob, findJob } from '../jobs/find-job.js';
+import { brokenJob, findJob } from '../../operations/find-job.js';
 import { stateText } from '../jobs/job-state.js';
 import { durationText, outcomeReason, styledOutcome } from '../outcome-text.js';
-import { plural } from '../plural.js';
+import { plural } from '../../plural.js';
 import { requester } from '../requester.js';
-import { timeText } from '../time-text.js';
+import { timeText } from '../../time-text.js';
 import { backfillRange, isoText, type BackfillRange } from './backfill-range.js';
-import { followRun } from './follow-run.js';
+import { followRun } from '../../operations/follow-run.js';
 import { warnWithoutWorkers } from './run-job.js';
 
 export interface BackfillOptions {

@@ -2,7 +2,7 @@
 import { EtcronError } from '../../errors.js';
 import { quote, scheduleOf, type Job } from '../../jobs/index.js';
 import { momentMs } from '../../schedule/moment-ms.js';
-import { timeText } from '../time-text.js';
+import { timeText } from '../../time-text.js';
 
 export interface BackfillRange {
   /** Ascending; never empty. */

@@ -1,4 +1,3 @@
-import { EtcronError } from '../../errors.js';
 import { lockRecordSchema, type LockRecord } from '../../claim/lock-record.js';
 import { formatRunId, type FiringId } from '../../etcd/keys.js';
 import { decodeRecord } from '../../etcd/record.js';
@@ -11,10 +10,10 @@ import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
 import { describeFiring, firingState, type FiringState } from '../firing-state.js';
 import { outcomeReason, styledOutcome } from '../outcome-text.js';
-import { firingEntry, reasonToWait, takeSnapshot } from '../snapshot.js';
+import { runIdOf, runNotFound } from '../../operations/find-run.js';
+import { firingEntry, reasonToWait, takeSnapshot } from '../../operations/snapshot.js';
 import { renderFields } from '../table.js';
-import { isoOrNull, relativeText, shortDuration, timeText } from '../time-text.js';
-import { runIdOf } from './list-runs.js';
+import { isoOrNull, relativeText, shortDuration, timeText } from '../../time-text.js';
 import { printOutput } from './output-text.js';
 import { runToJson } from './run-rows.js';
 
@@ -40,13 +39,6 @@ export async function showRun(context: CliContext, text: string): Promise<void> 
     if (run) printRun(context, run);
     else if (inFlight) printInFlight(context, inFlight);
     else throw runNotFound(id);
-  });
-}
-
-export function runNotFound(id: FiringId): EtcronError {
-  return new EtcronError('ETCRON_RUN_NOT_FOUND', `there is no run ${formatRunId(id)}`, {
-    hint: `Old records are pruned; "etcron runs list --job ${id.job}" shows those that are there.`,
-    details: { run: formatRunId(id) },
   });
 }
 
@@ -132,6 +124,7 @@ function recordFields({ clock, colors }: CliContext, record: RunRecord): Field[]
   if (record.durationMs !== null) add('took', shortDuration(record.durationMs));
   add('fencing token', record.fencingToken);
   if (record.manual) add('asked for', 'by hand');
+  add('repeats', record.rerunOf);
   if (record.missed) add('missed', `${timeText(record.missed.from)} … ${timeText(record.missed.through)}`);
   if (record.late) add('late end', `${record.late.outcome} after its lease was lost`);
   add('recorded', `${timeText(record.recordedAt)} (${relativeText(record.recordedAt, clock.now())})`);

@@ -1,66 +1,39 @@
-import { EtcronError } from '../../errors.js';
-import { formatRunId, type FiringId } from '../../etcd/keys.js';
-import { encodeRecord } from '../../etcd/record.js';
-import { exists, put } from '../../etcd/txn.js';
-import { getRun } from '../../history/history.js';
-import { killRecordSchema } from '../../view/kill-record.js';
+import { formatRunId } from '../../etcd/keys.js';
+import { runIdOf } from '../../operations/find-run.js';
+import { followRun } from '../../operations/follow-run.js';
+import { requestKill } from '../../operations/kill-run.js';
 import type { CliContext } from '../context.js';
-import type { Cluster } from '../environment.js';
-import { requester } from '../requester.js';
-import { followRun } from './follow-run.js';
-import { printRun, runNotFound } from './get-run.js';
-import { runIdOf } from './list-runs.js';
+import { printRun } from './get-run.js';
 import { reportProgress } from './report-progress.js';
 
 export interface KillRunOptions {
   readonly reason: string;
-  readonly wait?: boolean;
+  /** False: do not wait. */
+  readonly wait: boolean;
   /** ms. */
   readonly timeout?: number;
 }
 
 /**
- * Asks for the end of a run: whoever runs it ends its processes and records it as `killed`; one that nobody runs yet
- * ends when it is claimed. With `wait` it shows the record.
+ * Asks for the end of a run, waits until its process tree is gone and its record is written, and shows that. What was asked
+ * for stands, whoever stops waiting.
  */
 export async function killRun(context: CliContext, text: string, options: KillRunOptions): Promise<void> {
   const id = runIdOf(text);
-  await context.withStore(async (cluster) => {
-    await requestKill(context, cluster, id, options.reason);
-    if (options.wait) {
-      const run = await followRun(cluster, id, {
-        clock: context.clock,
-        timeoutMs: options.timeout ?? null,
-        onProgress: reportProgress(context),
-      });
-      return printRun(context, run);
+  await context.withOperations(async (cluster) => {
+    await requestKill(cluster, id, options.reason);
+    if (!options.wait) {
+      if (context.json) context.out.json({ run: formatRunId(id), requested: true });
+      else context.out.line(`asked for the end of ${formatRunId(id)}`);
+      return;
     }
-    if (context.json) context.out.json({ run: formatRunId(id), requested: true });
-    else context.out.line(`asked for the end of ${formatRunId(id)}`);
+    const { dim } = context.colors;
+    context.out.note(dim(`asked for the end of ${formatRunId(id)}; waiting until its processes are gone`));
+    const run = await followRun(cluster, id, {
+      clock: context.clock,
+      timeoutMs: options.timeout ?? null,
+      onProgress: reportProgress(context),
+    });
+    printRun(context, run);
   });
-}
-
-async function requestKill(
-  { clock }: CliContext,
-  cluster: Cluster,
-  id: FiringId,
-  reason: string,
-): Promise<void> {
-  const { store, keys } = cluster;
-  const request = encodeRecord(killRecordSchema, { by: requester(), reason, at: clock.now() });
-  const result = await store.txn({
-    compare: [exists(keys.firing(id))],
-    success: [put(keys.kill(id), request)],
-  });
-  if (result.succeeded) return;
-  const run = await getRun(store, keys, id);
-  if (!run) throw runNotFound(id);
-  throw new EtcronError(
-    'ETCRON_CONFLICT',
-    `${run.runId} is over: ${run.record?.outcome ?? 'damaged record'}`,
-    {
-      hint: 'There is nothing left to end.',
-      details: { run: run.runId, outcome: run.record?.outcome ?? null },
-    },
-  );
 }

@@ -1,8 +1,7 @@
-import { EtcronError } from '../../errors.js';
-import { formatRunId, parseRunId, type FiringId } from '../../etcd/keys.js';
+import { formatRunId } from '../../etcd/keys.js';
 import { listRuns } from '../../history/history.js';
 import type { Outcome } from '../../history/run-record.js';
-import { quote } from '../../jobs/printable.js';
+import { runIdOf } from '../../operations/find-run.js';
 import type { CliContext } from '../context.js';
 import { renderTable } from '../table.js';
 import { RUN_HEAD, runRows, runToJson } from './run-rows.js';
@@ -31,14 +30,5 @@ export async function showRuns(context: CliContext, options: ListRunsOptions): P
     if (entries.length === 0) context.out.line('No runs.');
     else context.out.line(renderTable(context, RUN_HEAD, runRows(context, entries)));
     if (nextId !== null) context.out.note(context.colors.dim(`There are older ones: --after '${nextId}'`));
-  });
-}
-
-/** Throws ETCRON_USAGE for a text that is no run id. */
-export function runIdOf(text: string): FiringId {
-  const id = parseRunId(text);
-  if (id !== null) return id;
-  throw new EtcronError('ETCRON_USAGE', `${quote(text)} is not a run id`, {
-    hint: 'Write it as "etcron runs list" shows it: <job>/2026-11-21T14:00:00.000Z',
   });
 }

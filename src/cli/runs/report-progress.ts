@@ -2,7 +2,7 @@ import { workerNameOf } from '../../election/worker-record.js';
 import type { FiringEntry } from '../../view/cluster-view.js';
 import { startTime } from '../../view/firing-record.js';
 import type { CliContext } from '../context.js';
-import { relativeText } from '../time-text.js';
+import { relativeText } from '../../time-text.js';
 
 /** Says in a line what changed for a firing that is waited for. */
 export function reportProgress({ clock, out, colors }: CliContext): (firing: FiringEntry) => void {

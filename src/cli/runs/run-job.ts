@@ -2,14 +2,14 @@ import { EtcronError } from '../../errors.js';
 import { formatRunId, type FiringId } from '../../etcd/keys.js';
 import { prefixRange } from '../../etcd/store.js';
 import type { RunEntry } from '../../history/history.js';
-import type { JobEntry } from '../../view/job-entry.js';
-import { requestRun } from '../../view/request-run.js';
+import { followRun } from '../../operations/follow-run.js';
+import { rerunRun } from '../../operations/rerun-run.js';
+import { runIdOf } from '../../operations/find-run.js';
+import { runJobNow } from '../../operations/run-job.js';
+import type { OperationContext } from '../../operations/context.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
-import { brokenJob, findJob } from '../jobs/find-job.js';
 import { outcomeReason } from '../outcome-text.js';
-import { requester } from '../requester.js';
-import { followRun } from './follow-run.js';
 import { printRun } from './get-run.js';
 import { reportProgress } from './report-progress.js';
 
@@ -24,32 +24,39 @@ export interface RunJobOptions {
  * rejects with ETCRON_RUN_FAILED unless the run succeeds.
  */
 export async function runJob(context: CliContext, name: string, options: RunJobOptions): Promise<void> {
-  await context.withStore(async (cluster) => {
-    const id = await askForRun(context, cluster, name);
-    await warnWithoutWorkers(context, cluster);
-    if (!options.wait) {
-      if (context.json) context.out.json({ run: formatRunId(id) });
-      else context.out.line(formatRunId(id));
-      return;
-    }
-    context.out.note(formatRunId(id));
-    const run = await followRun(cluster, id, {
-      clock: context.clock,
-      timeoutMs: options.timeout ?? null,
-      onProgress: reportProgress(context),
-    });
-    printRun(context, run);
-    assertSucceeded(run);
+  await context.withOperations(async (cluster) => {
+    await report(context, cluster, await runJobNow(cluster, name), options);
   });
 }
 
-function askForRun({ clock }: CliContext, cluster: Cluster, name: string): Promise<FiringId> {
-  const find = async (): Promise<JobEntry> => {
-    const entry = await findJob(cluster, name);
-    if (entry.job === null) throw brokenJob(entry, cluster.keys.job(name), 'run');
-    return entry;
-  };
-  return requestRun(cluster, name, find, { by: requester(), now: () => clock.now() });
+/** The same for what another run was for. */
+export async function rerun(context: CliContext, text: string, options: RunJobOptions): Promise<void> {
+  const id = runIdOf(text);
+  await context.withOperations(async (cluster) => {
+    await report(context, cluster, await rerunRun(cluster, id), options);
+  });
+}
+
+async function report(
+  context: CliContext,
+  cluster: OperationContext,
+  id: FiringId,
+  options: RunJobOptions,
+): Promise<void> {
+  await warnWithoutWorkers(context, cluster);
+  if (!options.wait) {
+    if (context.json) context.out.json({ run: formatRunId(id) });
+    else context.out.line(formatRunId(id));
+    return;
+  }
+  context.out.note(formatRunId(id));
+  const run = await followRun(cluster, id, {
+    clock: context.clock,
+    timeoutMs: options.timeout ?? null,
+    onProgress: reportProgress(context),
+  });
+  printRun(context, run);
+  assertSucceeded(run);
 }
 
 /** Says that nobody is there to run what is asked for. */

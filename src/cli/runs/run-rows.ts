@@ -5,7 +5,7 @@ import { runRecordSchema } from '../../history/run-record.js';
 import type { CliContext } from '../context.js';
 import { durationText, outcomeReason, styledOutcome } from '../outcome-text.js';
 import type { Styled } from '../table.js';
-import { shortDuration } from '../time-text.js';
+import { shortDuration } from '../../time-text.js';
 
 export const RUN_HEAD = ['RUN', 'OUTCOME', 'TOOK', 'LATE', 'TRIES', 'WORKER', 'WHY'];
 

@@ -8,7 +8,7 @@ import {
 } from '../../schedule/index.js';
 import type { CliContext } from '../context.js';
 import { renderTable } from '../table.js';
-import { isoOrNull, relativeText, timeText } from '../time-text.js';
+import { isoOrNull, relativeText, timeText } from '../../time-text.js';
 
 export interface NextOptions {
   readonly tz: string;

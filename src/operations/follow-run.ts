@@ -1,16 +1,16 @@
 /** Waits for the end of one run, telling what happens to it meanwhile. */
-import type { Clock } from '../../clock.js';
-import { EtcronError } from '../../errors.js';
-import { formatRunId, type FiringId } from '../../etcd/keys.js';
-import { Mirror } from '../../etcd/mirror.js';
-import { singleKey } from '../../etcd/store.js';
-import { getRun, type RunEntry } from '../../history/history.js';
-import { silentLogger } from '../../telemetry/logger.js';
-import type { FiringEntry } from '../../view/cluster-view.js';
-import type { Cluster } from '../environment.js';
-import { firingEntry } from '../snapshot.js';
+import type { Clock } from '../clock.js';
+import { EtcronError } from '../errors.js';
+import { formatRunId, type FiringId } from '../etcd/keys.js';
+import { Mirror } from '../etcd/mirror.js';
+import { singleKey } from '../etcd/store.js';
+import { getRun, type RunEntry } from '../history/history.js';
+import { silentLogger } from '../telemetry/logger.js';
+import type { FiringEntry } from '../view/cluster-view.js';
+import type { Cluster } from '../etcd/cluster.js';
+import { firingEntry } from './snapshot.js';
 import { shortDuration } from '../time-text.js';
-import { runNotFound } from './get-run.js';
+import { runNotFound } from './find-run.js';
 
 export interface FollowOptions {
   readonly clock: Clock;

@@ -1,12 +1,12 @@
-import { EtcronError } from '../../errors.js';
-import { listRange } from '../../etcd/listing.js';
-import { prefixRange } from '../../etcd/store.js';
-import { get } from '../../etcd/txn.js';
-import { quote } from '../../jobs/index.js';
-import { nearest } from '../../schedule/nearest.js';
-import { JobEntry } from '../../view/job-entry.js';
-import { decodeRunCount } from '../../view/run-count.js';
-import type { Cluster } from '../environment.js';
+import { EtcronError } from '../errors.js';
+import { listRange } from '../etcd/listing.js';
+import { prefixRange } from '../etcd/store.js';
+import { get } from '../etcd/txn.js';
+import { quote } from '../jobs/index.js';
+import { nearest } from '../schedule/nearest.js';
+import { JobEntry } from '../view/job-entry.js';
+import { decodeRunCount } from '../view/run-count.js';
+import type { Cluster } from '../etcd/cluster.js';
 
 /** Rejects with ETCRON_JOB_NOT_FOUND, and with the name that was meant where one is near. */
 export async function findJob({ store, keys }: Cluster, name: string): Promise<JobEntry> {

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { leaderRecordSchema, type LeaderRecord } from '../election/leader-record.js';
 import { workerRecordSchema } from '../election/worker-record.js';
+import type { Cluster } from '../etcd/cluster.js';
 import { parseRunId, type Keys } from '../etcd/keys.js';
 import { listRange } from '../etcd/listing.js';
 import { decodeRecord } from '../etcd/record.js';
@@ -9,13 +10,13 @@ import { StoreError } from '../etcd/store-error.js';
 import type { KeyValue } from '../etcd/store.js';
 import type { FiringEntry, WorkerEntry } from '../view/cluster-view.js';
 import { cursorRecordSchema, type CursorRecord } from '../view/cursor-record.js';
+import { drainRecordSchema, type DrainRecord } from '../view/drain-record.js';
 import { decodeFiring } from '../view/firing-record.js';
 import { JobEntry } from '../view/job-entry.js';
 import { decodeLimit, type LimitEntry } from '../view/limit-record.js';
 import { decodeRunCount, type RunCount } from '../view/run-count.js';
 import { slotReason } from '../view/slot-reason.js';
 import type { SlotView } from '../view/turn-order.js';
-import type { Cluster } from './environment.js';
 
 export interface Snapshot {
   readonly revision: number;
@@ -25,6 +26,8 @@ export interface Snapshot {
   readonly firings: readonly FiringEntry[];
   readonly workers: readonly WorkerEntry[];
   readonly limits: ReadonlyMap<string, LimitEntry>;
+  /** Requests that workers take nothing more, by the worker's name. */
+  readonly drains: ReadonlyMap<string, DrainRecord>;
   readonly leader: LeaderRecord | null;
   readonly cursor: CursorRecord | null;
 }
@@ -57,6 +60,7 @@ function decode(keys: Keys, revision: number, kvs: readonly KeyValue[]): Snapsho
   const firings: FiringEntry[] = [];
   const workers: WorkerEntry[] = [];
   const limits = new Map<string, LimitEntry>();
+  const drains = new Map<string, DrainRecord>();
   let leader: LeaderRecord | null = null;
   let cursor: CursorRecord | null = null;
   for (const kv of kvs) {
@@ -73,10 +77,13 @@ function decode(keys: Keys, revision: number, kvs: readonly KeyValue[]): Snapsho
       workers.push(...workerEntries(keys, [kv]));
     } else if (key.startsWith(keys.limits)) {
       limits.set(key.slice(keys.limits.length), decodeLimit(kv));
+    } else if (key.startsWith(keys.drains)) {
+      const drain = valueOf(drainRecordSchema, kv);
+      if (drain) drains.set(key.slice(keys.drains.length), drain);
     } else if (key === keys.leader) leader = kv.leaseId === null ? null : valueOf(leaderRecordSchema, kv);
     else if (key === keys.cursor) cursor = valueOf(cursorRecordSchema, kv);
   }
-  return { revision, jobs, firings, workers, limits, leader, cursor };
+  return { revision, jobs, firings, workers, limits, drains, leader, cursor };
 }
 
 /** The same, indexed for judging whose turn it is. */

@@ -1,5 +1,5 @@
 /** Times and lengths of time as people read them in a table. */
-import { formatDuration } from '../duration.js';
+import { formatDuration } from './duration.js';
 
 /** `2026-11-21 14:00:00Z`, with milliseconds where there are any. */
 export function timeText(ms: number): string {

@@ -1,8 +1,8 @@
 /** What the cluster does with each limit: its size, who runs under it, who waits, and which jobs name it. */
-import type { LimitEntry } from '../../view/limit-record.js';
-import { startTime } from '../../view/firing-record.js';
-import { holdersOf, isInFlight } from '../../view/turn-order.js';
-import { slotView, type Snapshot } from '../snapshot.js';
+import type { LimitEntry } from '../view/limit-record.js';
+import { startTime } from '../view/firing-record.js';
+import { holdersOf, isInFlight } from '../view/turn-order.js';
+import { slotView, type Snapshot } from './snapshot.js';
 
 export interface LimitUsage {
   readonly name: string;
