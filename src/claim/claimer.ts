@@ -48,6 +48,7 @@ import {
 } from './claim-txn.js';
 import { prepareEnd, prepareHandBack, prepareSettle } from './finish-txn.js';
 import { persist } from './persist.js';
+import type { RunObserver } from './run-observer.js';
 import { BurstLead } from './burst-lead.js';
 import { isPromised, Slots, type FreeSlots, type Verdict } from './slots.js';
 import { prepareWait } from './wait-txn.js';
@@ -79,6 +80,7 @@ export interface ClaimerContext {
   /** This node holds a claim on the firing, or its last process for it is not gone yet. */
   readonly isHeld: (runId: string) => boolean;
   readonly onClaimed: (claim: Claim, job: Job) => void;
+  readonly observer?: RunObserver | undefined;
 }
 
 /** A claim in our own name that we do not know is looked at again after the mirror has certainly caught up. */
@@ -376,6 +378,7 @@ export class Claimer implements Service {
       this.#slots.claimed(runId);
       this.#claimTakesMs += SMOOTHING * (clock.monotonicMs() - sentMs - this.#claimTakesMs);
     }
+    this.#context.observer?.claimAnswered?.(result.won ? 'won' : result.why);
     if (result.won) onClaimed(result.claim, job);
     else await this.#afterLoss(firing, entry, job, result);
   }
@@ -447,8 +450,10 @@ export class Claimer implements Service {
     const record = this.#recordOf(firing, outcome, reason, crashes);
     const txn = prepareSettle(keys, firing, record, provided);
     const result = await persist(submit, txn, { clock, random, signal: this.#abort.signal });
-    if (result.succeeded) log.warn({ ...firingFacts(firing.id), outcome, reason }, 'ended without a run');
-    else if (view.firings.get(firing.runId) === firing) {
+    if (result.succeeded) {
+      this.#context.observer?.runRecorded?.(outcome);
+      log.warn({ ...firingFacts(firing.id), outcome, reason }, 'ended without a run');
+    } else if (view.firings.get(firing.runId) === firing) {
       const [lock] = result.results[0]?.type === 'get' ? result.results[0].kvs : [];
       if (lock?.leaseId === null) return this.#removeFake(firing, lock);
       this.#queue.set(firing.runId, clock.now() + SLOT_RECHECK_MS);
@@ -475,11 +480,12 @@ export class Claimer implements Service {
     if (!lock && abandon) return this.#settle(firing, 'lost', UNKNOWN_END, value.crashes);
     const { slot, limitSlots } = value;
     const held = { id, fencingToken: lock?.createRevision ?? 0, slot, limitSlots };
-    const { txn } = abandon
+    const { txn, outcome } = abandon
       ? prepareEnd(keys, held, this.#recordOf(firing, 'lost', UNKNOWN_END, value.crashes))
       : prepareHandBack(keys, held, { ...value, node: null, slot: null, limitSlots: null });
     const compare = [...txn.compare, modifiedAt(keys.firing(id), modRevision)];
-    await persist(submit, { ...txn, compare }, { clock, random, signal: this.#abort.signal });
+    const result = await persist(submit, { ...txn, compare }, { clock, random, signal: this.#abort.signal });
+    if (result.succeeded && outcome !== null) this.#context.observer?.runRecorded?.(outcome);
   }
 
   /** Marks the firing as being worked on, and looks at it again afterwards if it changed meanwhile. */

@@ -43,7 +43,7 @@ import {
 } from './finish-txn.js';
 import { amendLost } from './late-result.js';
 import { persist } from './persist.js';
-import type { AttemptFacts, RunObserver } from './run-observer.js';
+import type { AttemptFacts, RunObserver, StartKind } from './run-observer.js';
 
 /** Why we ended a process ourselves. */
 export type StopReason = 'trust-lost' | 'shutdown' | 'kill-request';
@@ -182,7 +182,7 @@ export class Execution {
     }
     this.#latenessMs = startedAtMs - this.#startAtMs;
     if (this.#says('info')) this.#log.info({ pid, latenessMs: this.#latenessMs }, 'started');
-    observer?.runStarted?.(this.#facts, this.#latenessMs);
+    observer?.runStarted?.(this.#facts, this.#latenessMs, this.#startKind);
   }
 
   /** How much longer its process may begin, if it has not. */
@@ -294,6 +294,14 @@ export class Execution {
   get #facts(): AttemptFacts {
     const { id, firing, fencingToken } = this.claim;
     return { runId: this.runId, job: id.job, dueMs: id.dueMs, attempt: firing.attempt, fencingToken };
+  }
+
+  get #startKind(): StartKind {
+    const { origin, misfire, waiting, attempt } = this.claim.before;
+    if (attempt > 0) return 'retry';
+    if (origin === 'manual') return 'manual';
+    if (misfire) return 'misfire';
+    return waiting ? 'queued' : 'on_schedule';
   }
 
   get #held(): HeldClaim {
@@ -421,7 +429,7 @@ export class Execution {
 
   /** Writes the end, for as long as the lock can be ours. `record` is given when a late result would be worth telling. */
   async #finish(prepared: PreparedFinish, what: string, record?: RunRecord): Promise<void> {
-    const { submit, clock, random, sessionEnded, stopped, over, store } = this.#context;
+    const { submit, clock, random, sessionEnded, stopped, over, store, observer } = this.#context;
     try {
       let sent = prepared;
       let written = await persist(submit, sent.txn, { clock, random, signal: over });
@@ -431,6 +439,7 @@ export class Execution {
       }
       const result = sent.interpret(written);
       if (result === 'done') {
+        if (prepared.outcome !== null) observer?.runRecorded?.(prepared.outcome);
         if (this.#says('debug')) this.#log.debug({ as: what }, 'the claim ended');
         return;
       }

@@ -14,7 +14,7 @@
 import { slotGroup, type FiringId, type Keys } from '../etcd/keys.js';
 import type { Compare, KeyValue, Operation, OperationResult, Txn, TxnResult } from '../etcd/store.js';
 import { absent, createdAt, del, get, modifiedAt, put } from '../etcd/txn.js';
-import { decodeRun, encodeRun, type RunRecord } from '../history/run-record.js';
+import { decodeRun, encodeRun, type Outcome, type RunRecord } from '../history/run-record.js';
 import { encodeFiring, type FiringRecord } from '../view/firing-record.js';
 import { decodeRunCount, encodeRunCount, type RunCount, type RunCountRecord } from '../view/run-count.js';
 
@@ -23,6 +23,8 @@ export type FinishResult = 'done' | 'not-ours';
 
 export interface PreparedFinish {
   readonly txn: Txn;
+  /** Of the record that it writes; null where it writes none. */
+  readonly outcome: Outcome | null;
   readonly interpret: (result: TxnResult) => FinishResult;
   /** What to send next, where the answer says that only something else than our claim had changed. */
   readonly again?: (result: TxnResult) => PreparedFinish | null;
@@ -40,10 +42,11 @@ export interface HeldClaim {
 export function prepareEnd(keys: Keys, claim: HeldClaim, record: RunRecord): PreparedFinish {
   const runKey = keys.run(claim.id);
   const operations = [...release(keys, claim), del(keys.firing(claim.id)), put(runKey, encodeRun(record))];
-  return prepare(keys, claim, operations, runKey, (kv) => {
+  const prepared = prepare(keys, claim, operations, runKey, (kv) => {
     const written = decodeRun(kv);
     return written.ok && written.value.fencingToken === String(claim.fencingToken);
   });
+  return { ...prepared, outcome: record.outcome };
 }
 
 /** Gives the firing back, as `firing` says, for another attempt. */
@@ -78,6 +81,7 @@ export function takingBackCount(
       success: [...success, ...less],
       failure: [...failure, get(keys.lock(claim.id)), get(key)],
     },
+    outcome: prepared.outcome,
     interpret: prepared.interpret,
     again(result) {
       const [lock, now] = result.results.slice(failure.length).map((one) => oneOf(one));
@@ -100,6 +104,7 @@ function prepare(
 ): PreparedFinish {
   return {
     txn: { compare: [createdAt(keys.lock(claim.id), claim.fencingToken)], success, failure: [get(proofKey)] },
+    outcome: null,
     interpret(result) {
       if (result.succeeded) return 'done';
       const kv = result.results[0]?.type === 'get' ? result.results[0].kvs[0] : undefined;

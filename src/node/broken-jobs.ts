@@ -23,11 +23,17 @@ const PAUSE_MS = 100;
 export class BrokenJobs {
   readonly #context: BrokenJobsContext;
   readonly #unjudged = new Set<string>();
+  readonly #broken = new Set<string>();
   #timer: Timer | null = null;
 
   constructor(context: BrokenJobsContext) {
     this.#context = context;
     context.view.onChange((changes) => this.#onView(changes));
+  }
+
+  /** How many are broken, of those that were judged. */
+  get count(): number {
+    return this.#broken.size;
   }
 
   stop(): void {
@@ -39,6 +45,7 @@ export class BrokenJobs {
   #onView({ jobs }: ViewChanges): void {
     for (const [name, before] of jobs) {
       const now = this.#context.view.jobs.get(name);
+      if (now === undefined) this.#broken.delete(name);
       // Its count of runs may have changed alone.
       if (now !== undefined && now.modRevision !== before?.modRevision) this.#unjudged.add(name);
     }
@@ -52,7 +59,10 @@ export class BrokenJobs {
       if (left === 0) break;
       left -= 1;
       this.#unjudged.delete(name);
-      for (const problem of view.jobs.get(name)?.problems ?? [])
+      const problems = view.jobs.get(name)?.problems ?? [];
+      if (problems.length === 0) this.#broken.delete(name);
+      else this.#broken.add(name);
+      for (const problem of problems)
         log.warn({ job: name, ...problem }, 'this job is broken and does not run');
     }
     if (this.#unjudged.size === 0) return;

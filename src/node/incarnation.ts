@@ -24,6 +24,7 @@ import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, ViewChanges } from '../view/cluster-view.js';
 import type { ClockGuard } from './clock-guard.js';
+import type { NodeObserver } from './node-observer.js';
 import type { NodeOptions } from './options.js';
 
 /** A node that joins others waits for so many of their clocks … */
@@ -47,8 +48,7 @@ export interface IncarnationContext {
   readonly stopped: AbortSignal;
   /** The lease is gone. */
   readonly onEnded: (nodeId: string) => void;
-  readonly onElected: (nodeId: string) => void;
-  readonly onDeposed: (nodeId: string, reason: string) => void;
+  readonly observer?: NodeObserver | undefined;
 }
 
 export class Incarnation {
@@ -73,7 +73,7 @@ export class Incarnation {
   #draining = false;
 
   private constructor(context: IncarnationContext, session: Session) {
-    const { store, keys, clock, random, view, options, executions } = context;
+    const { store, keys, clock, random, view, options, executions, observer } = context;
     this.#context = context;
     this.#session = session;
     this.#startedAtMs = clock.now();
@@ -113,15 +113,16 @@ export class Incarnation {
             isLeader: () =>
               this.#election.isLeader() && this.#election.term?.createRevision === term.createRevision,
             onFenced: () => this.#election.reportFenced(),
+            onWritten: observer?.written && ((operations) => observer.written?.(operations)),
           },
           term,
         );
         this.#leadership.start();
-        context.onElected(this.nodeId);
+        observer?.elected?.(this.nodeId);
       },
       onDeposed: (reason) => {
         this.#stopLeadershipSoon();
-        context.onDeposed(this.nodeId, reason);
+        observer?.deposed?.(this.nodeId, reason);
       },
     });
     this.#claimer = new Claimer({
@@ -133,6 +134,7 @@ export class Incarnation {
       submit: (txn) => batcher.submit(txn),
       room: () => options.capacity - executions.weight,
       isHeld: (runId) => executions.has(runId),
+      observer,
       onClaimed: (claim, job) => {
         executions.add(this.#part, claim, job, this.#draining);
       },
@@ -161,6 +163,16 @@ export class Incarnation {
   /** The lease is gone; also when that happened before `begin` was done, and nobody could be told. */
   get isOver(): boolean {
     return this.#session.ended;
+  }
+
+  /** For how much longer the lease may be relied upon, ms. */
+  get trustRemainingMs(): number {
+    return this.#session.trustRemainingMs();
+  }
+
+  /** Names of the jobs that no worker can run, while this node leads. */
+  get unplaceableJobs(): Iterable<string> {
+    return this.#leadership?.unplaceableJobs ?? [];
   }
 
   planNow(): void {
@@ -217,6 +229,7 @@ export class Incarnation {
     this.#publishClockLater();
     this.#unsubscribe.push(
       session.onTrustLost(() => {
+        this.#context.observer?.trustLost?.(this.nodeId);
         for (const execution of executions.all()) if (execution.nodeId === this.nodeId) execution.trustLost();
       }),
       session.onTrustRegained(() => {

@@ -12,7 +12,6 @@ import { sleep, type Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { Executions } from '../claim/executions.js';
 import type { ExecutionContext } from '../claim/execution.js';
-import type { RunObserver } from '../claim/run-observer.js';
 import type { Keys } from '../etcd/keys.js';
 import { Mirror } from '../etcd/mirror.js';
 import type { Store } from '../etcd/store.js';
@@ -24,16 +23,28 @@ import { ClusterView } from '../view/cluster-view.js';
 import { BrokenJobs } from './broken-jobs.js';
 import { ClockGuard } from './clock-guard.js';
 import { Incarnation } from './incarnation.js';
+import type { NodeObserver } from './node-observer.js';
 import type { NodeOptions } from './options.js';
 
-/** Who wants to hear what becomes of this node. Its functions must not throw. */
-export interface NodeObserver extends RunObserver {
-  /** A life has begun: it has a lease, and takes up work. */
-  readonly ready?: (nodeId: string) => void;
-  /** The lease is gone. Another life begins as soon as etcd grants one. */
-  readonly lost?: (nodeId: string) => void;
-  readonly elected?: (nodeId: string) => void;
-  readonly deposed?: (nodeId: string, reason: string) => void;
+/** How a node is, at one moment. */
+export interface NodeVitals {
+  readonly isLeader: boolean;
+  /** Claimed firings, those of them that run, and the room that they take of the capacity. */
+  readonly held: number;
+  readonly running: number;
+  readonly load: number;
+  readonly capacity: number;
+  /** For how much longer the lease may be relied upon, ms; 0 without one. */
+  readonly trustRemainingMs: number;
+  readonly leaseTtlMs: number;
+  readonly clockSkewMs: number | null;
+  /** The clock guard's verdict. */
+  readonly isClockRight: boolean;
+  /** Whether the watches are live. */
+  readonly connected: { readonly schedule: boolean; readonly workers: boolean };
+  readonly brokenJobs: number;
+  /** On the leader; of the others it is not known. */
+  readonly unplaceableJobs: readonly string[];
 }
 
 export interface NodeContext {
@@ -123,6 +134,23 @@ export class Node implements Service {
     return { held: size, running, capacity: this.#context.options.capacity };
   }
 
+  get vitals(): NodeVitals {
+    const { options } = this.#context;
+    const [schedule, workers] = this.#mirrors.map((mirror) => mirror.connected);
+    return {
+      isLeader: this.isLeader(),
+      ...{ held: this.#executions.size, running: this.#executions.running, load: this.#executions.weight },
+      capacity: options.capacity,
+      trustRemainingMs: this.#life?.trustRemainingMs ?? 0,
+      leaseTtlMs: options.leaseTtlMs,
+      clockSkewMs: this.#clockGuard.skewMs(),
+      isClockRight: this.#clockGuard.isRight(),
+      connected: { schedule: schedule === true, workers: workers === true },
+      brokenJobs: this.#brokenJobs.count,
+      unplaceableJobs: [...(this.#life?.unplaceableJobs ?? [])],
+    };
+  }
+
   /** Where this node leads, it plans now, instead of after the stride. */
   planNow(): void {
     this.#life?.planNow();
@@ -156,8 +184,7 @@ export class Node implements Service {
     const { store, keys, clock, random, log, watchdog, observer, options } = this.#context;
     const life = await Incarnation.begin({
       ...{ store, keys, clock, random, log, watchdog, options },
-      onElected: (nodeId) => observer?.elected?.(nodeId),
-      onDeposed: (nodeId, reason) => observer?.deposed?.(nodeId, reason),
+      observer,
       view: this.#view,
       standby: this.#standby,
       executions: this.#executions,

@@ -48,6 +48,8 @@ export interface LeaderWriterContext {
   readonly isLeader: () => boolean;
   /** A fenced transaction was refused. */
   readonly onFenced: () => void;
+  /** What was written, once it stands in etcd. */
+  readonly onWritten?: ((operations: readonly Operation[]) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -93,7 +95,9 @@ export class LeaderWriter {
         const result = await (cursorText === undefined
           ? this.#batcher.submit(txn)
           : this.#context.store.txn(txn));
-        return this.#interpret(result, cursorText, sentAtMs);
+        const written = this.#interpret(result, cursorText, sentAtMs);
+        if (written.committed) this.#context.onWritten?.(write.operations ?? []);
+        return written;
       } catch (error) {
         if (!(error instanceof StoreError) || !error.transient) throw error;
         await sleep(clock, backoff.nextMs(), signal).catch(() => {

@@ -39,6 +39,11 @@ export class Leadership {
     this.#planner.poke();
   }
 
+  /** Names of the jobs that no worker can run. */
+  get unplaceableJobs(): Iterable<string> {
+    return this.#unplaceable.jobs;
+  }
+
   async stop(): Promise<void> {
     this.#unplaceable.stop();
     this.#abort.abort(new Error('no longer leader'));

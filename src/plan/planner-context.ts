@@ -1,7 +1,7 @@
 /** What planning works with. */
 import type { Clock } from '../clock.js';
 import type { Keys } from '../etcd/keys.js';
-import type { Store } from '../etcd/store.js';
+import type { Operation, Store } from '../etcd/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView } from '../view/cluster-view.js';
 import type { Enrolment, Standby } from './standby.js';
@@ -27,6 +27,8 @@ export interface PlannerContext {
   readonly isLeader: () => boolean;
   /** A fenced transaction was refused. */
   readonly onFenced: () => void;
+  /** What was written as the leader, once it stands in etcd. */
+  readonly onWritten?: ((operations: readonly Operation[]) => void) | undefined;
 }
 
 /** The same for one term. */

@@ -193,9 +193,9 @@ export class Progress {
   }
 
   #makeWriter(cursorRevision: number): LeaderWriter {
-    const { store, keys, clock, random, isLeader, onFenced } = this.#context;
+    const { store, keys, clock, random, isLeader, onFenced, onWritten } = this.#context;
     return new LeaderWriter(
-      { store, keys, clock, random, isLeader, onFenced, signal: this.#signal },
+      { store, keys, clock, random, isLeader, onFenced, onWritten, signal: this.#signal },
       this.#term.createRevision,
       cursorRevision,
     );

@@ -41,6 +41,11 @@ export class Unplaceable {
     this.#context = context;
   }
 
+  /** Those that it was said of. */
+  get jobs(): Iterable<string> {
+    return this.#said.keys();
+  }
+
   start(): void {
     const { view } = this.#context;
     this.#unsubscribe = view.onChange((changes) => this.#onView(changes));
