@@ -16,7 +16,7 @@ import { firingFacts, JOB_NAME_PATTERN, parseRunId, type Keys } from '../etcd/ke
 import { readPage } from '../etcd/listing.js';
 import type { KeyValue, Store } from '../etcd/store.js';
 import { absent, del, modifiedAt, put } from '../etcd/txn.js';
-import { backfillTime } from '../history/backfill-id.js';
+import { madeLaterAt } from '../history/made-later.js';
 import { emptyRecord, encodeRun } from '../history/run-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, FiringEntry } from '../view/cluster-view.js';
@@ -249,7 +249,7 @@ export class Housekeeping {
     const surplus = recordKeys.filter((key, index) => {
       const dueMs = dues[index]!;
       // A backfill and a rerun make records of due times long ago.
-      const madeMs = backfillTime(parseRunId(key.slice(keys.runs.length))?.suffix ?? null);
+      const madeMs = madeLaterAt(parseRunId(key.slice(keys.runs.length))?.suffix ?? null);
       const ageMs = nowMs - (madeMs ?? dueMs);
       if (ageMs < options.minRecordAgeMs || dueMs >= neededFromMs) return false;
       return ageMs > maxAgeMs || dueMs < oldestKeptMs;
