@@ -1,6 +1,7 @@
 /** A worker node inside another program: no signal handlers, no exit, nothing left after a stop. */
 import { hostname } from 'node:os';
 import { systemClock, type Clock } from '../clock.js';
+import type { AttemptFacts } from '../claim/run-observer.js';
 import { EtcronError } from '../errors.js';
 import { connect } from '../etcd/connect.js';
 import type { ConnectionOptions } from '../etcd/connection-options.js';
@@ -71,13 +72,19 @@ export interface OpenNode {
   readonly launcher?: Launcher;
 }
 
+interface StartedAttempt {
+  readonly attempt: AttemptFacts;
+  readonly startedAtMs: number;
+  progress: ActiveRun['progress'];
+}
+
 /** A worker of the cluster, and a candidate for leading it, in this process. Made by {@link createNode}. */
 export class EtcronNode {
   readonly #options: ResolvedOptions;
   readonly #environment: NodeEnvironment;
   readonly #events: NodeEventSource;
   readonly #log: Logger;
-  readonly #active = new Map<string, ActiveRun>();
+  readonly #active = new Map<string, StartedAttempt>();
   #node: Node | null = null;
   #open: OpenNode | null = null;
   #starting: Promise<void> | null = null;
@@ -158,7 +165,11 @@ export class EtcronNode {
 
   /** The runs that go on on this node. */
   runs(): ActiveRun[] {
-    return [...this.#active.values()];
+    return Array.from(this.#active.values(), ({ attempt, startedAtMs, progress }) => ({
+      ...runEvent(attempt),
+      startedAt: new Date(startedAtMs),
+      progress,
+    }));
   }
 
   /** Calls `listener` with each event of this name. */
@@ -235,7 +246,7 @@ export class EtcronNode {
       ...this.#environment.handlerHooks,
       onProgress: (runId, progress) => {
         const run = this.#active.get(runId);
-        if (run) this.#active.set(runId, { ...run, progress });
+        if (run) run.progress = progress;
         this.#events.emit('runProgress', { runId, progress });
       },
       onIgnored: (runId, why) => {
@@ -253,17 +264,15 @@ export class EtcronNode {
       lost: (nodeId) => events.emit('lost', { nodeId }),
       elected: (nodeId) => events.emit('leader', { nodeId }),
       deposed: (nodeId, reason) => events.emit('deposed', { nodeId, reason }),
-      runStarted: ({ dueMs, fencingToken, ...rest }, latenessMs) => {
-        const run = { ...rest, due: new Date(dueMs), fencingToken: BigInt(fencingToken) };
-        this.#active.set(run.runId, { ...run, startedAt: new Date(clock.now()), progress: null });
-        events.tell('runStarted', () => ({ ...run, latenessMs }));
+      runStarted: (attempt, latenessMs) => {
+        // Thousands may start at one moment: what nobody asks for is not made.
+        this.#active.set(attempt.runId, { attempt, startedAtMs: clock.now(), progress: null });
+        events.tell('runStarted', () => ({ ...runEvent(attempt), latenessMs }));
       },
-      runEnded: ({ dueMs, fencingToken, ...rest }, record, next) => {
-        this.#active.delete(rest.runId);
+      runEnded: (attempt, record, next) => {
+        this.#active.delete(attempt.runId);
         events.tell('runEnded', () => ({
-          ...rest,
-          due: new Date(dueMs),
-          fencingToken: BigInt(fencingToken),
+          ...runEvent(attempt),
           outcome: record.outcome,
           reason: record.reason,
           durationMs: record.durationMs ?? 0,
@@ -304,6 +313,10 @@ export function createNode(options: CreateNodeOptions = {}): EtcronNode {
       return { store: await connect(connection), keys: new Keys(connection.prefix), watchdog, launcher };
     },
   });
+}
+
+function runEvent({ runId, job, dueMs, attempt, fencingToken }: AttemptFacts): RunEvent {
+  return { runId, job, due: new Date(dueMs), attempt, fencingToken: BigInt(fencingToken) };
 }
 
 function makeWatchdog({ endpoints, tls, credentials }: ConnectionOptions, log: Logger): Watchdog {
