@@ -39,7 +39,6 @@ export const ERROR_CATALOGUE = {
   ETCRON_JOB_PAUSED: { exitCode: 1, httpStatus: 409, summary: 'the job is paused' },
   ETCRON_RUN_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no run has this id' },
   ETCRON_WORKER_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no worker has this name' },
-  ETCRON_WORKER_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no worker has this name' },
   ETCRON_LIMIT_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no limit has this name' },
   ETCRON_CONFLICT: {
     exitCode: 1,
@@ -84,6 +83,14 @@ export const ERROR_CATALOGUE = {
     summary: 'the request comes from a page or by a name that the API does not trust',
   },
   ETCRON_TOKEN_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no token has this id' },
+  ETCRON_REQUEST_INVALID: {
+    exitCode: 2,
+    httpStatus: 400,
+    summary: 'the API does not understand the request',
+  },
+  ETCRON_ROUTE_NOT_FOUND: { exitCode: 2, httpStatus: 404, summary: 'the API has nothing at this address' },
+  ETCRON_RATE_LIMITED: { exitCode: 1, httpStatus: 429, summary: 'more requests than the API answers' },
+  ETCRON_LISTEN_FAILED: { exitCode: 1, httpStatus: 500, summary: 'the API cannot listen at its address' },
   ETCRON_LEASE_LOST: { exitCode: 1, httpStatus: 503, summary: "the node's lease is gone" },
 } as const satisfies Record<string, { exitCode: number; httpStatus: number; summary: string }>;
 

@@ -4,11 +4,11 @@ import { databaseProblem } from '../../etcd/database-size.js';
 import type { EndpointStatus } from '../../etcd/store.js';
 import { fitsAnybody, whyNobody } from '../../view/eligibility.js';
 import { comesFirst } from '../../view/turn-order.js';
-import { describeFiring, firingState } from '../firing-state.js';
+import { clusterProblems } from '../../operations/cluster-problems.js';
+import { describeFiring, firingState } from '../../operations/firing-state.js';
 import { limitUsage } from '../../operations/limit-usage.js';
 import { loadOf } from './show-workers.js';
-import { plural } from '../../plural.js';
-import { jobState, stateText } from '../jobs/job-state.js';
+import { jobState, stateText } from '../../operations/job-state.js';
 import { reasonToWait, type Snapshot } from '../../operations/snapshot.js';
 
 /** So many are named. */
@@ -50,27 +50,18 @@ export function summarize(snapshot: Snapshot, nowMs: number, endpoints: readonly
   const skewed = workers.filter(({ value }) => value.state === 'active' && value.skewed);
   const active = workers.filter(({ value }) => value.state === 'active' && !value.skewed);
   const live = new Set(workers.map(({ nodeId }) => nodeId));
-  const database = databaseProblem(endpoints);
-  const problems = [
-    ...(database?.isFull ? [database.message] : []),
-    ...(leader === null ? ['nobody leads: due times are not planned'] : []),
-    ...(active.length === 0 ? ['there is no active worker: nothing runs'] : []),
-  ];
-  const clocks = skewed.map(
-    ({ nodeId }) => `the clock of ${nodeId} is off: it takes nothing until that is mended`,
-  );
   const unplaceable = active.length === 0 ? [] : findUnplaceable(snapshot, nowMs);
-  const nowhere =
-    unplaceable.length === 0 ? [] : [`no worker can run ${plural(unplaceable.length, 'job')}: see above`];
+  const { healthy, problems } = clusterProblems({
+    database: databaseProblem(endpoints),
+    hasLeader: leader !== null,
+    activeWorkers: active.length,
+    skewed: skewed.map(({ nodeId }) => nodeId),
+    unplaceable: unplaceable.length,
+    limitsWithoutSize: limitsWithoutSize(snapshot, nowMs),
+  });
   return {
-    healthy: problems.length === 0,
-    problems: [
-      ...problems,
-      ...(database !== null && !database.isFull ? [database.message] : []),
-      ...clocks,
-      ...nowhere,
-      ...limitProblems(snapshot, nowMs),
-    ],
+    healthy,
+    problems,
     unplaceable,
     leader,
     workers: {
@@ -117,14 +108,11 @@ function oldestQueued(snapshot: Snapshot, live: ReadonlySet<string>, nowMs: numb
     });
 }
 
-/** Limits that something waits for and that will never let it run, as they are. */
-function limitProblems(snapshot: Snapshot, nowMs: number): string[] {
+/** Of limits that something waits for, which will never let it run. */
+function limitsWithoutSize(snapshot: Snapshot, nowMs: number): string[] {
   return limitUsage(snapshot, nowMs)
     .filter(({ size, waiting }) => size === null && waiting > 0)
-    .map(
-      ({ name }) =>
-        `the limit ${name} has no size: nothing runs under it ("etcron limits set ${name} <size>")`,
-    );
+    .map(({ name }) => name);
 }
 
 /** One that lost its worker counts as late: somebody has to start it again. */

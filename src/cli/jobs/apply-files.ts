@@ -13,7 +13,8 @@ import { confirm } from '../confirm.js';
 import type { Cluster } from '../environment.js';
 import { plural } from '../../plural.js';
 import { filesError, loadFiles } from './read-files.js';
-import { clusterWarnings, jobWarnings, reportWarnings } from './warnings.js';
+import { clusterWarnings, jobWarnings } from '../../operations/job-warnings.js';
+import { reportWarnings } from './report-warnings.js';
 
 export interface ApplyOptions {
   readonly file: readonly string[];

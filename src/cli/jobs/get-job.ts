@@ -20,14 +20,15 @@ import { whyNobody } from '../../view/eligibility.js';
 import type { JobEntry } from '../../view/job-entry.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
-import { describeFiring, firingState, type FiringState } from '../firing-state.js';
+import { describeFiring, firingState, type FiringState } from '../../operations/firing-state.js';
 import { runRows, RUN_HEAD, runToJson } from '../runs/run-rows.js';
 import { firingEntry, reasonToWait, takeSnapshot, workerEntries } from '../../operations/snapshot.js';
 import { renderFields, renderTable } from '../table.js';
 import { isoOrNull, relativeText, timeText } from '../../time-text.js';
 import { findJob } from '../../operations/find-job.js';
 import { decodeMark, ownerOf } from '../../apply/job-sets.js';
-import { jobState, pauseToJson, statePaint, stateText } from './job-state.js';
+import { jobState, pauseToJson, stateText } from '../../operations/job-state.js';
+import { statePaint } from './state-paint.js';
 
 const NEXT_COUNT = 5;
 const RUN_COUNT = 10;

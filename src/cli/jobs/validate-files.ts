@@ -2,7 +2,8 @@ import { EtcronError } from '../../errors.js';
 import type { CliContext } from '../context.js';
 import { plural } from '../../plural.js';
 import { filesError, loadFiles } from './read-files.js';
-import { jobWarnings, reportWarnings } from './warnings.js';
+import { jobWarnings } from '../../operations/job-warnings.js';
+import { reportWarnings } from './report-warnings.js';
 
 /**
  * Throws an error that lists all problems; with `--json` the list is the result, and the exit code the verdict. With

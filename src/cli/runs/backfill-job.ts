@@ -12,7 +12,7 @@ import { confirm } from '../confirm.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
 import { brokenJob, findJob } from '../../operations/find-job.js';
-import { stateText } from '../jobs/job-state.js';
+import { stateText } from '../../operations/job-state.js';
 import { durationText, outcomeReason, styledOutcome } from '../outcome-text.js';
 import { plural } from '../../plural.js';
 import { requester } from '../requester.js';

@@ -8,7 +8,7 @@ import type { RunRecord } from '../../history/run-record.js';
 import type { FiringEntry } from '../../view/cluster-view.js';
 import type { CliContext } from '../context.js';
 import type { Cluster } from '../environment.js';
-import { describeFiring, firingState, type FiringState } from '../firing-state.js';
+import { describeFiring, firingState, type FiringState } from '../../operations/firing-state.js';
 import { outcomeReason, styledOutcome } from '../outcome-text.js';
 import { runIdOf, runNotFound } from '../../operations/find-run.js';
 import { firingEntry, reasonToWait, takeSnapshot } from '../../operations/snapshot.js';

@@ -1,5 +1,5 @@
-import { scheduleOf, type Job } from '../../jobs/index.js';
-import { timeText } from '../../time-text.js';
+import { scheduleOf, type Job } from '../jobs/index.js';
+import { timeText } from '../time-text.js';
 
 /** Of jobs whose due times are all past: they are never due again, which is valid, but hardly meant so. */
 export function neverAgain(jobs: Iterable<Job>, nowMs: number): string[] {

@@ -25,7 +25,11 @@ export type FiringState =
 /** Clocks differ, and a claim takes a moment: only beyond this is a firing called late. */
 const LATE_AFTER_MS = 2_000;
 
-export function firingState(firing: FiringEntry, liveNodes: ReadonlySet<string>, nowMs: number): FiringState {
+export function firingState(
+  firing: FiringEntry,
+  liveNodes: { has(node: string): boolean },
+  nowMs: number,
+): FiringState {
   const { node, attempt } = firing.value;
   const startMs = startTime(firing);
   if (node !== null) {

@@ -1,8 +1,7 @@
-import { pauseAt } from '../../jobs/index.js';
-import type { JobEntry } from '../../view/job-entry.js';
-import type { Colors } from '../context.js';
-import { plural } from '../../plural.js';
-import { isoOrNull, timeText } from '../../time-text.js';
+import { pauseAt } from '../jobs/index.js';
+import type { JobEntry } from '../view/job-entry.js';
+import { plural } from '../plural.js';
+import { isoOrNull, timeText } from '../time-text.js';
 
 /** `done`: it will never be due again, as it stands. */
 export type JobState = 'ok' | 'paused' | 'broken' | 'done';
@@ -23,11 +22,6 @@ export function stateText(entry: JobEntry, nowMs: number): string {
   }
   const until = pause.untilMs === null ? '' : ` until ${timeText(pause.untilMs)}`;
   return `paused${until}${pause.reason === null ? '' : `: ${pause.reason}`}`;
-}
-
-export function statePaint(state: JobState, colors: Colors): (text: string) => string {
-  const { green, yellow, red, dim } = colors;
-  return { ok: green, paused: yellow, broken: red, done: dim }[state];
 }
 
 /** For JSON: null when it is not paused. */

@@ -1,15 +1,12 @@
-/** What is valid and yet surely not meant: said when jobs are checked or applied, and an error with `--strict`. */
-import { EtcronError } from '../../errors.js';
-import { formatDuration } from '../../duration.js';
-import { scheduleOf, type Job } from '../../jobs/index.js';
-import { listRange } from '../../etcd/listing.js';
-import { prefixRange } from '../../etcd/store.js';
-import { decodeLimit } from '../../view/limit-record.js';
-import { whyNobody } from '../../view/eligibility.js';
-import type { CliContext } from '../context.js';
-import type { Cluster } from '../environment.js';
-import { plural } from '../../plural.js';
-import { workerEntries } from '../../operations/snapshot.js';
+/** What is valid and yet surely not meant: said when jobs are checked, applied or put. */
+import { formatDuration } from '../duration.js';
+import { scheduleOf, type Job } from '../jobs/index.js';
+import { listRange } from '../etcd/listing.js';
+import { prefixRange } from '../etcd/store.js';
+import { decodeLimit } from '../view/limit-record.js';
+import { whyNobody } from '../view/eligibility.js';
+import type { Cluster } from '../etcd/cluster.js';
+import { workerEntries } from './snapshot.js';
 import { neverAgain } from './never-again.js';
 
 /** Due times looked at for how close they come to each other. */
@@ -53,19 +50,6 @@ async function workerWarnings({ store, keys }: Cluster, jobs: readonly Job[]): P
     const why = whyNobody(job, null, workers);
     return why === null ? [] : [`no worker can run the job ${job.name} now: ${why}`];
   });
-}
-
-/** Says them; with `strict` throws ETCRON_WARNINGS instead. */
-export function reportWarnings(context: CliContext, warnings: readonly string[], strict: boolean): void {
-  if (!strict) for (const line of warnings) context.out.warn(line);
-  else if (warnings.length > 0)
-    throw new EtcronError(
-      'ETCRON_WARNINGS',
-      `${plural(warnings.length, 'warning')}:\n${warnings.join('\n')}`,
-      {
-        hint: 'Mend the jobs, or leave out --strict.',
-      },
-    );
 }
 
 /** It waits for an end that will not come. */
