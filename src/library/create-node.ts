@@ -9,7 +9,8 @@ import { formatRunId, Keys } from '../etcd/keys.js';
 import { singleKey, type Store } from '../etcd/store.js';
 import { quote } from '../jobs/index.js';
 import { Node } from '../node/node.js';
-import type { NodeObserver } from '../node/node-observer.js';
+import type { NodeMeasurement } from '../node/measure.js';
+import { joinObservers, type NodeObserver } from '../node/node-observer.js';
 import type { NodeOptions } from '../node/options.js';
 import { makePrepareTask, type PrepareTask } from '../run/executor.js';
 import { makePrepareHandler, type HandlerHooks } from '../run/handler-task.js';
@@ -17,6 +18,7 @@ import { Launcher } from '../run/launcher/launcher.js';
 import { Watchdog } from '../run/watchdog/watchdog.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { WorkerMetrics } from '../telemetry/metrics/worker-metrics.js';
 import { packageVersion } from '../version.js';
 import { JobEntry } from '../view/job-entry.js';
 import { requestRun } from '../view/request-run.js';
@@ -86,6 +88,7 @@ export class EtcronNode {
   readonly #log: Logger;
   readonly #active = new Map<string, StartedAttempt>();
   #node: Node | null = null;
+  #metrics: WorkerMetrics | null = null;
   #open: OpenNode | null = null;
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
@@ -204,18 +207,20 @@ export class EtcronNode {
       const { store, keys, watchdog, launcher } = (this.#open = await open());
       if (this.#stopping === null && sync !== null && (jobs.length > 0 || sync.prune))
         await syncJobs({ store, keys }, jobs, sync, this.#log);
+      const measured = await this.#measure(store, keys);
       if (this.#stopping !== null) return;
       this.#node = new Node({
-        ...{ store, keys, clock, random, watchdog: watchdog ?? undefined },
+        ...{ store: measured?.store ?? store, keys, clock, random, watchdog: watchdog ?? undefined },
         log: this.#log,
         prepareTask: prepareTask(makePrepareHandler(handlers, this.#handlerHooks()), launcher),
-        observer: this.#observer(),
+        observer: joinObservers(this.#observer(), measured?.observer),
         options: {
           ...nodeOptions,
           ...{ host: hostname(), pid: process.pid, version: packageVersion() },
           ...overrides,
         },
       });
+      measured?.show(this.#node);
       // Not waited for: it learns of everything that has happened until it is there.
       void watchdog?.start();
       await this.#node.start();
@@ -236,9 +241,20 @@ export class EtcronNode {
   async #release(): Promise<void> {
     const open = this.#open;
     this.#open = null;
+    this.#metrics?.remove();
+    this.#metrics = null;
     await open?.launcher?.stop();
     await open?.watchdog?.stop();
     await open?.store.close();
+  }
+
+  async #measure(store: Store, keys: Keys): Promise<NodeMeasurement | null> {
+    const { metrics: registry, node } = this.#options;
+    if (registry === null) return null;
+    const { WorkerMetrics } = await import('../telemetry/metrics/worker-metrics.js');
+    const { measureNode } = await import('../node/measure.js');
+    this.#metrics = new WorkerMetrics({ version: packageVersion(), worker: node.name, registry });
+    return measureNode(this.#metrics, { store, keys, clock: this.#environment.clock });
   }
 
   #handlerHooks(): HandlerHooks {

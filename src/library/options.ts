@@ -1,4 +1,5 @@
 /** What a node of the library is made with, checked before anything is started. */
+import type { Registry, RegistryContentType } from 'prom-client';
 import { EtcronError } from '../errors.js';
 import { CONNECTION_SETTINGS, type ConnectionSetting } from '../etcd/connection-settings.js';
 import { resolveConnectionOptions, type ConnectionOptions } from '../etcd/connection-options.js';
@@ -15,6 +16,7 @@ import {
 import { WORKER_SETTINGS, type WorkerSettingName } from '../node/worker-settings.js';
 import type { Handler, HandlerFunction } from '../run/handler-task.js';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../telemetry/logger.js';
+import { METRICS } from '../telemetry/metrics/definitions.js';
 import type { DefinedJob } from './define-job.js';
 import { DefinedHandler, toDefinedJob, type TaskJob } from './define-job.js';
 
@@ -76,6 +78,11 @@ export interface CreateNodeOptions {
   /** A pino logger, or a level of JSON lines on stderr; default `warn`. */
   readonly log?: Logger | LogLevel;
   /**
+   * A registry of prom-client: the node's metrics are put into it at the start and taken out at the stop. Two nodes need two
+   * registries. Default: none, and nothing is measured.
+   */
+  readonly metrics?: Registry<RegistryContentType>;
+  /**
    * A small process beside this one, which ends commands and gives the lease back when this process dies or freezes; default
    * true. Without it others take over when the lease has expired, and commands may outlive this process.
    */
@@ -99,7 +106,19 @@ const DEFAULT_SET = 'default';
 const SET_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 const OPTION_NAMES = [
-  ...['etcd', 'prefix', 'name', 'jobs', 'handlers', 'sync', 'capacity', 'labels', 'log', 'watchdog'],
+  ...[
+    'etcd',
+    'prefix',
+    'name',
+    'jobs',
+    'handlers',
+    'sync',
+    'capacity',
+    'labels',
+    'log',
+    'metrics',
+    'watchdog',
+  ],
   ...['leaseTtl', 'drainGrace', 'killGrace', 'horizon', 'claimLead', 'stagger'],
 ];
 const ETCD_NAMES = Object.keys(CONNECTION_SETTINGS).filter((name) => name !== 'prefix');
@@ -112,6 +131,7 @@ export interface ResolvedOptions {
   /** Null: the jobs are not written. `mark` is what stands beside them in etcd. */
   readonly sync: { readonly mark: string; readonly prune: boolean; readonly takeOver: boolean } | null;
   readonly log: Logger;
+  readonly metrics: Registry<RegistryContentType> | null;
   readonly watchdog: boolean;
 }
 
@@ -129,6 +149,7 @@ export function resolveOptions(options: CreateNodeOptions): ResolvedOptions {
     handlers,
     sync: resolveSync(options.sync),
     log: resolveLog(options.log),
+    metrics: resolveMetrics(options.metrics),
     watchdog: options.watchdog ?? true,
   };
 }
@@ -181,6 +202,19 @@ function resolveSync(sync: SyncOptions | false = {}): ResolvedOptions['sync'] {
   if (!SET_NAME.test(set))
     throw invalidSetting('options.sync.set', 'must have letters, digits, ".", "_" and "-", 128 at most');
   return { mark: `code:${set}`, prune: sync.prune ?? false, takeOver: sync.takeOver ?? false };
+}
+
+function resolveMetrics(metrics: CreateNodeOptions['metrics']): ResolvedOptions['metrics'] {
+  if (metrics === undefined) return null;
+  if (typeof metrics !== 'object' || typeof metrics.registerMetric !== 'function')
+    throw invalidSetting('options.metrics', 'must be a registry of prom-client');
+  if (metrics.getSingleMetric(METRICS.buildInfo.name) !== undefined)
+    throw invalidSetting(
+      'options.metrics',
+      'the registry holds the metrics of another node',
+      'Give each node a registry of its own, and show them together with Registry.merge.',
+    );
+  return metrics;
 }
 
 function resolveLog(log: Logger | LogLevel = 'warn'): Logger {

@@ -6,12 +6,14 @@ import type { Clock } from '../../src/clock.js';
 import { Keys, formatRunId, parseRunId } from '../../src/etcd/keys.js';
 import { prefixRange } from '../../src/etcd/store.js';
 import { decodeRun, type RunRecord } from '../../src/history/run-record.js';
+import { measureNode } from '../../src/node/measure.js';
 import { Node } from '../../src/node/node.js';
 import { NODE_DEFAULTS, type NodeOptions } from '../../src/node/options.js';
 import { createRandom, type Random } from '../../src/random.js';
 import type { PreparedTask, RunEnding, RunningTask, RunRequest, RunResult } from '../../src/run/executor.js';
 import { parseSchedule } from '../../src/schedule/index.js';
 import { silentLogger, type Logger } from '../../src/telemetry/logger.js';
+import type { WorkerMetrics } from '../../src/telemetry/metrics/worker-metrics.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { MemoryEtcd } from '../../src/testing/memory-etcd.js';
 import type { MemoryStore, MemoryStoreOptions } from '../../src/testing/memory-store.js';
@@ -50,6 +52,8 @@ export interface MemoryClusterOptions {
   store?: (name: string, random: Random) => MemoryStoreOptions;
   /** The clock of one node, on the time line of all; default is the right time. */
   clock?: (name: string, right: FakeClock) => Clock;
+  /** Measures each node. */
+  metrics?: (name: string) => WorkerMetrics;
   log?: Logger;
   startMs?: number;
 }
@@ -233,10 +237,14 @@ export class MemoryCluster {
     const random = this.random.fork(`node ${name} ${this.#made++}`);
     const store = this.etcd.connect({ name, ...this.#options.store?.(name, random) });
     const alive = { processes: new Set<() => void>(), isAlive: true };
+    const clock = this.#options.clock?.(name, this.clock) ?? this.clock;
+    const metrics = this.#options.metrics?.(name);
+    const measured = metrics && measureNode(metrics, { store, keys: this.keys, clock });
     const node = new Node({
-      store,
+      store: measured?.store ?? store,
+      observer: measured?.observer,
       keys: this.keys,
-      clock: this.#options.clock?.(name, this.clock) ?? this.clock,
+      clock,
       random: () => random.next(),
       log: (this.#options.log ?? silentLogger()).child({ name }),
       prepareTask: (request) => this.#prepare(name, request, alive),
@@ -247,6 +255,7 @@ export class MemoryCluster {
         ...this.#options.nodes?.[name],
       },
     });
+    measured?.show(node);
     return {
       name,
       node,

@@ -24,6 +24,7 @@ import { connectionOptions } from '../connection.js';
 import type { CliContext } from '../context.js';
 import { packageVersion } from '../../version.js';
 import { resolveWorkerSettings, type WorkerConfig } from './resolve-settings.js';
+import { measureWorker } from './measure-worker.js';
 import { listenForStop, type StopSignal } from './stop-signals.js';
 import type { WorkerFlags } from '../../node/worker-settings.js';
 
@@ -45,11 +46,18 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
   process.title = `etcron worker ${settings.node.name}`;
   await context.withStore(async ({ store, keys }) => {
     for (const name of SECRET_VARIABLES) delete process.env[name];
+    const measured = await measureWorker({ store, keys }, settings.node.name);
     const watchdog =
-      flags.watchdog === false ? undefined : makeWatchdog(connection, log, settings.log.format);
-    const launcher = new Launcher({ clock: systemClock, log, watchdog });
+      flags.watchdog === false
+        ? undefined
+        : makeWatchdog(connection, log, settings.log.format, measured.onReplaced('watchdog'));
+    const launcher = new Launcher({
+      ...{ clock: systemClock, log, watchdog },
+      onReplaced: measured.onReplaced('launcher'),
+    });
     const node = new Node({
-      store,
+      store: measured.store,
+      observer: measured.observer,
       keys,
       clock: systemClock,
       random: Math.random,
@@ -58,6 +66,7 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       watchdog,
       options: { ...settings.node, host: hostname(), pid: process.pid, version: packageVersion() },
     });
+    measured.show(node, { watchdog: watchdog ?? null, launcher });
     endOnDefect(log);
     const stopped = stopSignal(log);
     // Not waited for: it learns of everything that has happened until it is there.
@@ -79,6 +88,7 @@ function makeWatchdog(
   { endpoints, tls, credentials }: ConnectionOptions,
   log: Logger,
   logFormat: WorkerConfig['log']['format'] = 'json',
+  onReplaced?: () => void,
 ): Watchdog {
   const text = (pem: Buffer | null): string | null => pem && pem.toString();
   const pems = tls && { ca: text(tls.ca), cert: text(tls.cert), key: text(tls.key) };
@@ -86,7 +96,7 @@ function makeWatchdog(
     clock: systemClock,
     log,
     connection: { endpoints, tls: pems, credentials },
-    logFormat,
+    ...{ logFormat, onReplaced },
   });
 }
 

@@ -38,6 +38,8 @@ export interface LauncherOptions {
   readonly log: Logger;
   readonly random?: () => number;
   readonly watchdog?: LauncherWatch | undefined;
+  /** It ended unasked, and another one is to take its place. */
+  readonly onReplaced?: (() => void) | undefined;
   /** The program of the launcher; the compiled one of this package by default. */
   readonly entry?: string;
 }
@@ -214,6 +216,7 @@ export class Launcher implements Service {
       }
       const buried = this.#buryRuns(current);
       if (wasStopped) return buried;
+      this.#options.onReplaced?.();
       if (clock.monotonicMs() - startedMs > HEALTHY_AFTER_MS) this.#backoff.reset();
       onReady();
       await sleep(clock, this.#backoff.nextMs(), this.#stopped.signal).catch(() => undefined);

@@ -47,6 +47,8 @@ export interface WatchdogOptions {
   readonly connection: EtcdConnection;
   /** Of the watchdog's own lines, on the worker's stderr. Default `json`. */
   readonly logFormat?: 'json' | 'pretty';
+  /** It ended unasked, and another one is to take its place. */
+  readonly onReplaced?: (() => void) | undefined;
   /** The program of the watchdog; the compiled one of this package by default. */
   readonly entry?: string;
 }
@@ -193,6 +195,7 @@ export class Watchdog implements Service, WorkerWatch, LauncherWatch {
       if (this.#isStopped()) return;
       if (clock.monotonicMs() - startedMs > HEALTHY_AFTER_MS) this.#backoff.reset();
       const pauseMs = this.#backoff.nextMs();
+      this.#options.onReplaced?.();
       log.warn({ pid: sidecar.pid, reason }, 'the watchdog ended; starting another one');
       await sleep(clock, pauseMs, this.#stopped.signal).catch(() => undefined);
     }
