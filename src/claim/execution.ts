@@ -125,6 +125,7 @@ export class Execution {
         timeoutMs: job.timeoutMs,
         killGraceMs: context.killGraceMs,
         outlivesWorker: job.recovery === 'abandon',
+        nodeId: context.nodeId,
         identity: {
           job: claim.id.job,
           dueIso: due,

@@ -25,6 +25,8 @@ import { planLaunch } from './launch.js';
 import type { Launcher } from './launcher/launcher.js';
 import { RemoteCommand } from './launcher/remote-command.js';
 import { LiveCommand, spawnNow } from './live-command.js';
+import { NO_LOG } from './output/attempt-log.js';
+import { attemptOf } from './output/settings.js';
 import { asIs, inShell, TemplateRenderer } from './render-template.js';
 import type { PreparedTask, RunContext, RunRequest } from './running-task.js';
 import { readSecrets } from './secrets.js';
@@ -64,12 +66,19 @@ export function prepareCommand(
       const env = { ...launch.env, ...values };
       const plan = { launch: { ...launch, env }, user, mask, marker, request };
       const { clock, log } = context;
-      const startHere = (): LiveCommand =>
-        new LiveCommand(plan, spawnNow(plan.launch, clock, spawnInOwnSession), { clock, log });
+      const startHere = (): LiveCommand => {
+        const spawned = spawnNow(plan.launch, clock, spawnInOwnSession);
+        return new LiveCommand(plan, spawned, { clock, log, output: context.openLog?.() ?? NO_LOG });
+      };
       if (!launcher?.isReady) return startHere();
       const { outlivesWorker = false } = request;
       const hidden = Object.values(values);
-      return new RemoteCommand({ ...plan, hidden, outlivesWorker, permit, startHere }, context, launcher);
+      const attempt = attemptOf(request);
+      return new RemoteCommand(
+        { ...plan, hidden, outlivesWorker, permit, startHere, attempt },
+        context,
+        launcher,
+      );
     },
   };
 }

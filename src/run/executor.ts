@@ -8,6 +8,8 @@ import { prepareCommand } from './command-task.js';
 import { prepareHttp } from './http-task.js';
 import { prepareStartFailure } from './in-process-task.js';
 import type { Launcher } from './launcher/launcher.js';
+import type { OutputKeeper } from './output/output-keeper.js';
+import { attemptOf } from './output/settings.js';
 import type { PreparedTask, PrepareTask, RunContext, RunRequest } from './running-task.js';
 
 export { killAllNow } from './live-trees.js';
@@ -32,10 +34,12 @@ export interface TaskKinds {
   ) => PreparedTask | null;
   /** Starts the commands; without it the worker itself does. */
   readonly launcher?: Launcher | undefined;
+  /** Keeps the whole output on disk; without it only the tails in the records are kept. */
+  readonly output?: OutputKeeper | undefined;
 }
 
 /** What a node prepares its runs with. */
-export function makePrepareTask({ prepareHandler, launcher }: TaskKinds = {}): PrepareTask {
+export function makePrepareTask({ prepareHandler, launcher, output }: TaskKinds = {}): PrepareTask {
   const prepare: PrepareTask = (request, context) => {
     const { task } = request;
     switch (task.kind) {
@@ -49,11 +53,41 @@ export function makePrepareTask({ prepareHandler, launcher }: TaskKinds = {}): P
   };
   return (request, context) => {
     try {
-      return prepare(request, context);
+      return output ? prepareKept(prepare, output, request, context) : prepare(request, context);
     } catch (error) {
       // A defect in how one job is read is the matter of that job, not of the worker.
       return prepareStartFailure(context, { message: `it cannot be prepared: ${messageOf(error)}` });
     }
+  };
+}
+
+/** What it writes is kept, and not removed while it runs. */
+function prepareKept(
+  prepare: PrepareTask,
+  output: OutputKeeper,
+  request: RunRequest,
+  context: RunContext,
+): PreparedTask {
+  const attempt = attemptOf(request);
+  const prepared = prepare(request, {
+    clock: context.clock,
+    get log() {
+      return context.log;
+    },
+    openLog: () => output.open(attempt),
+  });
+  const { marker, hasProcesses } = prepared;
+  return {
+    ...{ marker, hasProcesses },
+    get startsElsewhere() {
+      return prepared.startsElsewhere ?? false;
+    },
+    start(permit) {
+      const release = output.hold(attempt);
+      const running = prepared.start(permit);
+      void running.result.then(({ stdout, stderr }) => release(stdout.totalBytes + stderr.totalBytes));
+      return running;
+    },
   };
 }
 

@@ -133,7 +133,7 @@ function takeLogin(url: URL): string | null {
 async function perform(
   first: Message,
   expectStatus: readonly string[],
-  { signal, stdout, stderr }: Work,
+  { signal, stdout, stderr, took }: Work,
 ): Promise<WorkEnding> {
   let message = first;
   for (let redirects = 0; ; redirects++) {
@@ -151,7 +151,10 @@ async function perform(
         continue;
       }
       stderr.write(Buffer.from(headOf(response, TOLD_HEADERS)));
-      for await (const chunk of response) stdout.write(chunk as Buffer);
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        stdout.write(chunk);
+        await took(chunk.length);
+      }
       return isExpected
         ? { kind: 'completed' }
         : { kind: 'failed', reason: reasonOf(status, target, message, redirects) };

@@ -12,7 +12,9 @@ import { randomUUID } from 'node:crypto';
 import type { Timer } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { NO_MASK, type Mask } from './mask.js';
-import type { OutputSink } from './output-tail.js';
+import { NO_LOG, type AttemptLog } from './output/attempt-log.js';
+import { PacedReading } from './output/paced-reading.js';
+import { NO_OUTPUT, type OutputSink } from './output-tail.js';
 import type {
   PreparedTask,
   RunContext,
@@ -26,9 +28,13 @@ import type { StartFailure } from './start-failure.js';
 export interface Work {
   /** Aborted when the run is to end. */
   readonly signal: AbortSignal;
+  /** It is aborted; for work that asks once, and needs no signal. */
+  readonly isAborted: boolean;
   /** What the run record keeps as its output. */
   readonly stdout: OutputSink;
   readonly stderr: OutputSink;
+  /** So many bytes were written: resolves when more may come, for work whose output has no bound. */
+  readonly took: (bytes: number) => Promise<void>;
 }
 
 /** How work ends by itself. */
@@ -74,11 +80,13 @@ export function startInProcess(
   const { clock } = context;
   const startedAtMs = clock.now();
   const startedMonotonicMs = clock.monotonicMs();
-  const [stdout, stderr] = [mask.output(), mask.output()];
-  const abort = new AbortController();
-  const timers = new Set<Timer>();
+  // Thousands may start at one moment, and most of them ask for none of these.
+  let output: { log: AttemptLog; reading: PacedReading; stdout: OutputSink; stderr: OutputSink } | null =
+    null;
+  let abort: AbortController | null = null;
+  const timers: Timer[] = [];
   /** Why it was aborted; null while it was not. */
-  let cause: RunEnding | null = null;
+  let cause: IgnoredEnd | null = null;
   let over = false;
   let resolve!: (result: RunResult) => void;
   const result = new Promise<RunResult>((settle) => (resolve = settle));
@@ -87,42 +95,73 @@ export function startInProcess(
     if (over) return;
     over = true;
     for (const timer of timers) timer.cancel();
+    const tails = { stdout: output?.stdout.tail() ?? NO_OUTPUT, stderr: output?.stderr.tail() ?? NO_OUTPUT };
+    output?.log.end();
     resolve({
       ending: cause ?? masked(ending, mask),
       startedAtMs,
       endedAtMs: clock.now(),
       durationMs: clock.monotonicMs() - startedMonotonicMs,
-      stdout: stdout.tail(),
-      stderr: stderr.tail(),
+      ...tails,
       leftovers: 0,
     });
   };
   const end = (why: IgnoredEnd, graceMs: number): void => {
     if (over) return;
     cause ??= why;
-    abort.abort(new DOMException(abortMessage(why), 'AbortError'));
+    abort?.abort(reasonOf(cause));
     const giveUp = (): void => {
       if (onIgnored) return onIgnored(why);
       context.log.warn('the task did not end when it was asked to; it may go on in this worker');
       finish(why);
     };
-    timers.add(clock.setTimer(graceMs, giveUp));
+    timers.push(clock.setTimer(graceMs, giveUp));
   };
   if (timeoutMs !== null) {
     const timedOut: IgnoredEnd = { kind: 'timed-out', exitCode: null, signal: null };
-    timers.add(clock.setTimer(timeoutMs, () => end(timedOut, killGraceMs)));
+    timers.push(clock.setTimer(timeoutMs, () => end(timedOut, killGraceMs)));
   }
+  const getOutput = (): NonNullable<typeof output> => {
+    if (output !== null) return output;
+    const log = context.openLog?.() ?? NO_LOG;
+    return (output = {
+      ...{ log, reading: new PacedReading(log) },
+      stdout: mask.output((bytes) => log.write('stdout', bytes)),
+      stderr: mask.output((bytes) => log.write('stderr', bytes)),
+    });
+  };
+  const given: Work = {
+    get signal() {
+      if (abort === null) {
+        abort = new AbortController();
+        if (cause !== null) abort.abort(reasonOf(cause));
+      }
+      return abort.signal;
+    },
+    get isAborted() {
+      return cause !== null;
+    },
+    get stdout() {
+      return getOutput().stdout;
+    },
+    get stderr() {
+      return getOutput().stderr;
+    },
+    took: (bytes) => getOutput().reading.took(bytes),
+  };
+  const failed = (error: unknown): void => finish({ kind: 'failed', reason: messageOf(error) });
   // In a turn of its own, so that whoever starts it hears of the start first, whatever the work does.
-  void Promise.resolve()
-    .then(() => work({ signal: abort.signal, stdout, stderr }))
-    .catch((error: unknown): WorkEnding => ({ kind: 'failed', reason: messageOf(error) }))
-    .then(finish);
+  queueMicrotask(() => void work(given).then(finish, failed));
 
   return {
     ...{ pid: null, processGroupId: null, marker, startedAtMs, result },
     kill: (reason, graceMs = killGraceMs) =>
       end({ kind: 'killed', reason, exitCode: null, signal: null }, graceMs),
   };
+}
+
+function reasonOf(why: IgnoredEnd): DOMException {
+  return new DOMException(abortMessage(why), 'AbortError');
 }
 
 function abortMessage(why: IgnoredEnd): string {

@@ -1,9 +1,10 @@
-import type { Readable } from 'node:stream';
 import type { Clock, Timer } from '../clock.js';
 import type { RunEnding, RunningTask, RunRequest, RunResult } from './running-task.js';
 import { registerLiveTree } from './live-trees.js';
 import type { Launch } from './launch.js';
 import type { Mask } from './mask.js';
+import type { AttemptLog } from './output/attempt-log.js';
+import { PacedReading } from './output/paced-reading.js';
 import type { OutputSink } from './output-tail.js';
 import { readStartTicks } from './process-table.js';
 import { groupExists, type ProcessTree } from './process-tree.js';
@@ -16,6 +17,8 @@ import { endsWithin } from './within.js';
 const OUTPUT_PATIENCE_MS = 100;
 /** Output that is still open this long after the tree was gone is given up. */
 const OUTPUT_LIMIT_MS = 1000;
+/** How much longer it may be read where the worker itself is behind: what was written is not thrown away. */
+const BEHIND_LIMIT_MS = 30_000;
 
 /** What `prepareCommand` made ready. */
 export interface CommandPlan {
@@ -32,6 +35,8 @@ export interface CommandPlan {
 export interface CommandContext {
   readonly clock: Clock;
   readonly log: TerminationLog & { debug(facts: object, message: string): void };
+  /** Where the whole output goes. */
+  readonly output: AttemptLog;
 }
 
 /** A command that has just been started, or has not. */
@@ -64,20 +69,25 @@ export class LiveCommand implements RunningTask {
   readonly #startedMonotonicMs: number;
   readonly #stdout: OutputSink;
   readonly #stderr: OutputSink;
+  readonly #output: AttemptLog;
+  readonly #reading: PacedReading;
   /** Why we ended it; null while we have not. */
   #cause: Cause | null = null;
   #mainAlive = false;
   #graceMs: number;
   #termination: TreeTermination | null = null;
 
-  constructor(plan: CommandPlan, { outcome, atMs, atMonotonicMs }: Spawned, { clock, log }: CommandContext) {
+  constructor(plan: CommandPlan, { outcome, atMs, atMonotonicMs }: Spawned, context: CommandContext) {
+    const { clock, log, output } = context;
     this.#plan = plan;
     this.#clock = clock;
     this.#log = log;
     this.#graceMs = plan.request.killGraceMs;
     this.marker = plan.marker;
-    this.#stdout = plan.mask.output();
-    this.#stderr = plan.mask.output();
+    this.#output = output;
+    this.#reading = new PacedReading(output);
+    this.#stdout = plan.mask.output((bytes) => output.write('stdout', bytes));
+    this.#stderr = plan.mask.output((bytes) => output.write('stderr', bytes));
     this.startedAtMs = atMs;
     this.#startedMonotonicMs = atMonotonicMs;
     if ('error' in outcome) {
@@ -115,6 +125,7 @@ export class LiveCommand implements RunningTask {
     this.#mainAlive = true;
     const unregister = this.#register(tree);
     const outputEnded = this.#collectOutput(main);
+    const outputEnds = (limitMs: number): Promise<boolean> => this.#outputEnds(outputEnded, limitMs);
     const timeout = this.#startTimeout();
 
     const end = await main.end;
@@ -126,12 +137,12 @@ export class LiveCommand implements RunningTask {
     let leftovers = 0;
     if (endedByUs) await termination.begin(this.#graceMs, true);
     else if (groupExists(pid)) leftovers += await termination.begin(this.#graceMs, false);
-    if (!(await endsWithin(this.#clock, OUTPUT_PATIENCE_MS, outputEnded))) {
+    if (!(await outputEnds(OUTPUT_PATIENCE_MS))) {
       const rest = (this.#termination = new TreeTermination(tree, this.#clock, this.#log));
       rest.mainEnded();
       const found = await rest.begin(this.#graceMs, true);
       if (!endedByUs) leftovers += found;
-      if (!(await endsWithin(this.#clock, OUTPUT_LIMIT_MS, outputEnded))) {
+      if (!(await outputEnds(OUTPUT_LIMIT_MS))) {
         this.#log.warn(
           {},
           'the output of a finished run is held open by a process that is not known; it is given up',
@@ -166,14 +177,22 @@ export class LiveCommand implements RunningTask {
   }
 
   /** Resolves when both streams have ended, or failed, which ends them too. */
-  async #collectOutput(main: StartedProcess): Promise<void> {
-    const collect = (stream: Readable, into: OutputSink): Promise<void> =>
-      new Promise((resolve) => {
-        stream.on('data', (chunk: Uint8Array) => into.write(chunk));
-        stream.on('error', (error) => this.#log.debug({ err: error }, 'reading the output of a run failed'));
-        stream.on('close', resolve);
-      });
-    await Promise.all([collect(main.stdout, this.#stdout), collect(main.stderr, this.#stderr)]);
+  async #collectOutput({ stdout, stderr }: StartedProcess): Promise<void> {
+    const failed = (error: Error): void =>
+      this.#log.debug({ err: error }, 'reading the output of a run failed');
+    await Promise.all([
+      this.#reading.read(stdout, (chunk) => this.#stdout.write(chunk), failed),
+      this.#reading.read(stderr, (chunk) => this.#stderr.write(chunk), failed),
+    ]);
+  }
+
+  /** Whether both streams end within the limit, not counting the time for which they wait for us. */
+  async #outputEnds(ended: Promise<void>, limitMs: number): Promise<boolean> {
+    this.#reading.takeHeldBack();
+    for (let waitedMs = 0; ; waitedMs += limitMs) {
+      if (await endsWithin(this.#clock, limitMs, ended)) return true;
+      if (waitedMs >= BEHIND_LIMIT_MS || !this.#reading.takeHeldBack()) return false;
+    }
   }
 
   #startFailed(error: unknown): RunResult {
@@ -184,13 +203,14 @@ export class LiveCommand implements RunningTask {
   }
 
   #makeResult(ending: RunEnding, leftovers: number): RunResult {
+    const tails = { stdout: this.#stdout.tail(), stderr: this.#stderr.tail() };
+    this.#output.end();
     return {
       ending,
       startedAtMs: this.startedAtMs,
       endedAtMs: this.#clock.now(),
       durationMs: this.#clock.monotonicMs() - this.#startedMonotonicMs,
-      stdout: this.#stdout.tail(),
-      stderr: this.#stderr.tail(),
+      ...tails,
       leftovers,
     };
   }

@@ -33,20 +33,39 @@ export class Mask {
     return Buffer.concat([...stream.next(Buffer.from(text)), ...stream.end()]).toString();
   }
 
-  /** A sink that keeps the end of a stream without the secrets. */
-  output(): OutputSink {
-    return this.#needles.length === 0 ? new OutputCollector() : new MaskedOutput(this.#needles);
+  /** A sink that keeps the end of a stream without the secrets. `tee` gets all of it, without them, too. */
+  output(tee: (bytes: Uint8Array) => void = () => undefined): OutputSink {
+    return this.#needles.length === 0 ? new PlainOutput(tee) : new MaskedOutput(this.#needles, tee);
   }
 }
 
 export const NO_MASK = new Mask([]);
 
-class MaskedOutput implements OutputSink {
+class PlainOutput implements OutputSink {
   readonly #kept = new OutputCollector();
+  readonly #tee: (bytes: Uint8Array) => void;
+
+  constructor(tee: (bytes: Uint8Array) => void) {
+    this.#tee = tee;
+  }
+
+  write(chunk: Uint8Array): void {
+    this.#kept.write(chunk);
+    this.#tee(chunk);
+  }
+
+  tail(): OutputTail {
+    return this.#kept.tail();
+  }
+}
+
+class MaskedOutput implements OutputSink {
+  readonly #kept: OutputSink;
   readonly #stream: MaskedStream;
   #totalBytes = 0;
 
-  constructor(needles: readonly Buffer[]) {
+  constructor(needles: readonly Buffer[], tee: (bytes: Uint8Array) => void) {
+    this.#kept = new PlainOutput(tee);
     this.#stream = new MaskedStream(needles);
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import type { SecretSource, Task } from '../jobs/index.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { RunIdentity } from './child-environment.js';
+import type { AttemptLog } from './output/attempt-log.js';
 import type { OutputTail } from './output-tail.js';
 
 /** One attempt: what is to be done, for which firing, and within which bounds. */
@@ -15,6 +16,8 @@ export interface RunRequest {
   readonly previousDueMs: () => number | null;
   readonly timeoutMs: number | null;
   readonly identity: RunIdentity;
+  /** Of the worker that runs it. */
+  readonly nodeId?: string;
   /** What is left to a task that is asked to end: from SIGTERM to SIGKILL, after a timeout and for leftovers. */
   readonly killGraceMs: number;
   /** Its processes may go on when the worker is gone (`recovery: abandon`). */
@@ -103,4 +106,6 @@ export interface RunningTask {
 export interface RunContext {
   readonly clock: Clock;
   readonly log: Logger;
+  /** Where the whole output of the attempt goes, once it starts; nowhere by default. */
+  readonly openLog?: () => AttemptLog;
 }

@@ -10,18 +10,30 @@ import { messageOf } from '../../errors.js';
 import { LiveCommand, spawnNow, type CommandContext, type Spawned } from '../live-command.js';
 import { machineMonotonicMs } from '../machine-time.js';
 import { Mask } from '../mask.js';
+import { NO_LOG } from '../output/attempt-log.js';
+import { OutputStore } from '../output/output-store.js';
 import { leanSpawn } from './lean-spawn.js';
-import { encode, makeReader, type FromLauncher, type StartOrder, type ToLauncher } from './messages.js';
+import {
+  encode,
+  makeReader,
+  OF_NO_RUN,
+  type FromLauncher,
+  type StartOrder,
+  type ToLauncher,
+} from './messages.js';
 
 /** So many share a write: each one wakes the worker, which wants the same processors as the commands. */
 const TOGETHER = 16;
 /** Less than the time between the end of a worker's trust and that of its lease. */
 const SPAWN_LIMIT_MS = 200;
+/** For the last bytes of output to get to the disk. Less than what an orderly stop of the launcher may take. */
+const LAST_WRITES_MS = 1_500;
 
 export class LauncherServer {
   readonly #clock: Clock;
   readonly #workerPid: number;
   readonly #runs = new Map<number, { command: LiveCommand; outlivesWorker: boolean }>();
+  #output: OutputStore | null = null;
   #orders: StartOrder[] = [];
   /** In order, for the next write. */
   #unsaid: FromLauncher[] = [];
@@ -53,6 +65,8 @@ export class LauncherServer {
     if (this.#workerGone) return;
     if (message.type === 'start') this.#orders.push(message);
     else if (message.type === 'ping') this.#say({ type: 'pong' });
+    else if (message.type === 'output')
+      this.#output = new OutputStore(message.settings, this.#clock, this.#logOf(OF_NO_RUN));
     else this.#kill(message.id, message.reason, message.graceMs);
   }
 
@@ -88,7 +102,9 @@ export class LauncherServer {
   #supervise(order: StartOrder, spawned: Spawned): void {
     const { id, launch, user, marker, timeoutMs, killGraceMs, validUntilMs, outlivesWorker } = order;
     const plan = { launch, user, marker, mask: new Mask(order.hidden), request: { timeoutMs, killGraceMs } };
-    const command = new LiveCommand(plan, spawned, { clock: this.#clock, log: this.#logOf(id) });
+    const log = this.#logOf(id);
+    const output = this.#output?.open(order.attempt) ?? NO_LOG;
+    const command = new LiveCommand(plan, spawned, { clock: this.#clock, log, output });
     const { pid, startTicks, startedAtMs } = command;
     this.#runs.set(id, { command, outlivesWorker });
     this.#unsaid.push({ type: 'started', id, pid, startTicks, atMs: startedAtMs });
@@ -130,6 +146,8 @@ export class LauncherServer {
     const mustEnd = [...this.#runs.values()].filter(({ outlivesWorker }) => !outlivesWorker);
     for (const { command } of mustEnd) command.kill('the worker is gone', 0);
     await Promise.all(mustEnd.map(({ command }) => command.result));
+    setTimeout(() => process.exit(0), LAST_WRITES_MS);
+    await this.#output?.settled();
     process.exit(0);
   }
 }

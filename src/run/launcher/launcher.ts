@@ -2,8 +2,8 @@
  * Starts commands through a small process beside the worker, the launcher. A fork copies the page tables of the process that
  * forks, and waits until the copy has become the command: in a worker of 160 MiB that costs some 4 ms of CPU, one command
  * after another, on the thread that renews the lease and reads etcd. The launcher has a tenth of that memory and nothing
- * else to do. It also reads what commands write, hides secrets in it and keeps the end; only that travels to the
- * worker, when the run is over.
+ * else to do. It also reads what commands write, hides secrets in it, writes it to disk and keeps the end; only that travels
+ * to the worker, when the run is over. It reads no faster than leaves it time for starts (`../output/paced-reading.ts`).
  *
  *     worker ── order (what, valid until) ──▶ launcher ── fork ──▶ command
  *            ◀── starting, started, result ──
@@ -28,9 +28,10 @@ import type { Logger } from '../../telemetry/logger.js';
 import { endTree } from '../end-tree.js';
 import { registerLiveTree } from '../live-trees.js';
 import { HAS_PROC, isProcess } from '../process-table.js';
+import type { OutputSettings } from '../output/settings.js';
 import type { LauncherWatch } from '../watchdog/worker-watch.js';
 import { LauncherProcess } from './launcher-process.js';
-import type { FromLauncher, StartOrder, ToLauncher } from './messages.js';
+import { OF_NO_RUN, type FromLauncher, type StartOrder, type ToLauncher } from './messages.js';
 import { SignOfLife } from './sign-of-life.js';
 
 export interface LauncherOptions {
@@ -40,6 +41,8 @@ export interface LauncherOptions {
   readonly watchdog?: LauncherWatch | undefined;
   /** It ended unasked, and another one is to take its place. */
   readonly onReplaced?: (() => void) | undefined;
+  /** Where the whole output of commands is kept; by default nowhere. */
+  readonly output?: OutputSettings | undefined;
   /** The program of the launcher; the compiled one of this package by default. */
   readonly entry?: string;
 }
@@ -224,7 +227,7 @@ export class Launcher implements Service {
   }
 
   #begin(onReady: () => void): Current {
-    const { clock, log, watchdog, entry } = this.#options;
+    const { clock, log, watchdog, output, entry } = this.#options;
     const runs: Current['runs'] = new Map();
     const process = new LauncherProcess(entry, (message) => {
       if (message.type === 'pong') current.life.answered();
@@ -232,13 +235,16 @@ export class Launcher implements Service {
         current.isReady = true;
         log.debug({ pid: process.pid }, 'the launcher is ready');
         onReady();
-      } else runs.get(message.id)?.receive(message);
+      } else if (message.type === 'log' && message.id === OF_NO_RUN)
+        log[message.level](message.facts, message.text);
+      else runs.get(message.id)?.receive(message);
     });
     const life = new SignOfLife(
       clock,
       () => this.#send(current, { type: 'ping' }),
       () => this.#replace(current),
     );
+    if (output !== undefined) process.send([{ type: 'output', settings: output }]);
     const current: Current = { process, life, runs, isReady: false };
     this.#current = current;
     const { pid, marker, startTicks } = process;

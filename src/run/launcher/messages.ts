@@ -3,9 +3,15 @@
  * on the machine's monotonic clock, which both processes read alike.
  */
 import type { Launch } from '../launch.js';
+import type { AttemptFacts, OutputSettings } from '../output/settings.js';
 import type { RunResult } from '../running-task.js';
 
+/** The `id` of what the launcher says of itself. */
+export const OF_NO_RUN = 0;
+
 export type ToLauncher =
+  /** Before the first order, where the whole output of commands is kept. */
+  | { readonly type: 'output'; readonly settings: OutputSettings }
   /** Answered with `pong`. */
   | { readonly type: 'ping' }
   | ({ readonly type: 'start' } & StartOrder)
@@ -24,6 +30,8 @@ export interface StartOrder {
   readonly hidden: readonly string[];
   /** It goes on when the worker is gone. */
   readonly outlivesWorker: boolean;
+  /** Whose output it is. */
+  readonly attempt: AttemptFacts;
 }
 
 export type FromLauncher =

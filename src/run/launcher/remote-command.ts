@@ -15,6 +15,7 @@ import { endTree } from '../end-tree.js';
 import { registerLiveTree } from '../live-trees.js';
 import type { CommandPlan } from '../live-command.js';
 import { machineMonotonicMs } from '../machine-time.js';
+import type { AttemptFacts } from '../output/settings.js';
 import type { OutputTail } from '../output-tail.js';
 import { isProcess } from '../process-table.js';
 import type { RunContext, RunEnding, RunningTask, RunResult, StartPermit } from '../running-task.js';
@@ -35,6 +36,8 @@ export interface RemotePlan extends CommandPlan {
   /** What must not be seen in its output. */
   readonly hidden: readonly string[];
   readonly outlivesWorker: boolean;
+  /** Whose output it is. */
+  readonly attempt: AttemptFacts;
   readonly permit: StartPermit;
   /** Starts it in the worker. */
   readonly startHere: () => RunningTask;
@@ -65,7 +68,7 @@ export class RemoteCommand implements RunningTask, OrderedRun {
   #resolveResult!: (result: RunResult) => void;
 
   constructor(plan: RemotePlan, context: RunContext, launcher: Launcher) {
-    const { launch, user, marker, request, hidden, outlivesWorker, permit } = plan;
+    const { launch, user, marker, request, hidden, outlivesWorker, attempt, permit } = plan;
     this.#plan = plan;
     this.#context = context;
     this.marker = marker;
@@ -76,7 +79,7 @@ export class RemoteCommand implements RunningTask, OrderedRun {
     this.#validUntilMs = machineMonotonicMs() + Math.min(permit(), ORDER_LIMIT_MS);
     this.#link = launcher.order(
       {
-        ...{ launch, user, marker, hidden, outlivesWorker },
+        ...{ launch, user, marker, hidden, outlivesWorker, attempt },
         validUntilMs: this.#validUntilMs,
         timeoutMs: request.timeoutMs,
         killGraceMs: request.killGraceMs,

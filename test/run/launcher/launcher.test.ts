@@ -232,6 +232,7 @@ describe('an order', () => {
       ...{ ids: null, umask: null, stdin: null },
     },
     ...{ timeoutMs: null, killGraceMs: 1_000, hidden: [], outlivesWorker: false },
+    attempt: { runId: 'j', attempt: 1, fencingToken: '1', nodeId: null },
   });
 
   beforeEach(async () => {

@@ -38,6 +38,7 @@ async function obey(order: StandInOrder): Promise<unknown> {
       ...{ launch, user: undefined, mask: NO_MASK, marker, hidden: [] },
       request: { timeoutMs: null, killGraceMs: 10_000 },
       outlivesWorker: recovery === 'abandon',
+      attempt: { runId: 'j', attempt: 1, fencingToken: '1', nodeId: null },
       permit: () => Infinity,
       startHere: () => {
         throw new Error('not here');
