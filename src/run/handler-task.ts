@@ -14,6 +14,7 @@ import type { HandlerTask } from '../jobs/index.js';
 import { prepareInProcess, type IgnoredEnd, type Work, type WorkEnding } from './in-process-task.js';
 import { payloadProblem, type PayloadSchema } from './payload.js';
 import { makeRunLogger, type RunLogger } from './run-log.js';
+import type { RunIdentity } from './child-environment.js';
 import type { PreparedTask, RunContext, RunRequest } from './running-task.js';
 
 /** What a handler is given: one attempt of one firing. */
@@ -103,11 +104,16 @@ interface Call {
 }
 
 async function call({ schema, handle }: Handler, task: HandlerTask, one: Call): Promise<WorkEnding> {
-  const judged = await judgePayload(schema, task);
-  if (!judged.ok) return { kind: 'start-failed', ...judged.failure };
-  one.work.signal.throwIfAborted();
+  // A payload that was not written is none.
+  let payload: unknown = task.payload ?? undefined;
+  if (schema !== null) {
+    const judged = await judgePayload(schema, task.handler, payload);
+    if (!judged.ok) return { kind: 'start-failed', ...judged.failure };
+    payload = judged.payload;
+  }
+  if (one.work.isAborted) one.work.signal.throwIfAborted();
   try {
-    keepResult(await handle(makeRun(judged.payload, one) as HandlerRun<never>), one);
+    keepResult(await handle(new ThisRun(payload, one) as HandlerRun as HandlerRun<never>), one);
     return { kind: 'completed' };
   } catch (error) {
     if (one.context.log.isLevelEnabled('debug') && error instanceof Error && error.stack)
@@ -117,14 +123,12 @@ async function call({ schema, handle }: Handler, task: HandlerTask, one: Call): 
 }
 
 async function judgePayload(
-  schema: PayloadSchema | null,
-  { handler, payload }: HandlerTask,
+  schema: PayloadSchema,
+  handler: string,
+  written: unknown,
 ): Promise<
   { ok: true; payload: unknown } | { ok: false; failure: { readonly message: string; readonly hint: string } }
 > {
-  // A payload that was not written is none.
-  const written = payload ?? undefined;
-  if (schema === null) return { ok: true, payload: written };
   try {
     const result = await schema['~standard'].validate(written);
     if (result.issues === undefined) return { ok: true, payload: result.value };
@@ -136,43 +140,89 @@ async function judgePayload(
   }
 }
 
-function makeRun(payload: unknown, { request, context, work, hooks }: Call): HandlerRun {
-  const { identity } = request;
-  const { clock } = context;
-  const { runId } = identity;
-  let log: HandlerRun['log'] | null = null;
-  return {
-    payload,
-    signal: work.signal,
-    get log() {
-      return (log ??= makeRunLogger(context.log, work.stderr));
-    },
-    progress: (now) => {
+/** Makes what it is asked for when it is asked for it: thousands may start at one moment. All of it can be taken out of it. */
+class ThisRun implements HandlerRun {
+  readonly payload: unknown;
+  readonly #call: Call;
+  #log: RunLogger | null = null;
+
+  constructor(payload: unknown, call: Call) {
+    this.payload = payload;
+    this.#call = call;
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.work.signal;
+  }
+
+  get log(): RunLogger {
+    return (this.#log ??= makeRunLogger(this.#call.context.log, this.#call.work.stderr));
+  }
+
+  get progress(): HandlerRun['progress'] {
+    const { hooks } = this.#call;
+    const { runId } = this;
+    return (now) => {
       if (typeof now === 'string') hooks.onProgress?.(runId, clip(now));
       else if (!Number.isNaN(now)) hooks.onProgress?.(runId, Math.min(1, Math.max(0, now)));
-    },
-    fencingToken: BigInt(identity.fencingToken),
-    due: new Date(identity.dueIso),
-    get previousDue() {
-      const previousMs = request.previousDueMs();
-      return previousMs === null ? null : new Date(previousMs);
-    },
-    attempt: identity.attempt,
-    runId,
-    job: identity.job,
-    everywhere: identity.everywhere ?? null,
-    rerunOf: identity.rerunOf ?? null,
-    now: () => new Date(clock.now()),
-    sleep: async (duration) => {
+    };
+  }
+
+  get fencingToken(): bigint {
+    return BigInt(this.#identity.fencingToken);
+  }
+
+  get due(): Date {
+    return new Date(this.#identity.dueIso);
+  }
+
+  get previousDue(): Date | null {
+    const previousMs = this.#call.request.previousDueMs();
+    return previousMs === null ? null : new Date(previousMs);
+  }
+
+  get attempt(): number {
+    return this.#identity.attempt;
+  }
+
+  get runId(): string {
+    return this.#identity.runId;
+  }
+
+  get job(): string {
+    return this.#identity.job;
+  }
+
+  get everywhere(): HandlerRun['everywhere'] {
+    return this.#identity.everywhere ?? null;
+  }
+
+  get rerunOf(): string | null {
+    return this.#identity.rerunOf ?? null;
+  }
+
+  get now(): () => Date {
+    const { clock } = this.#call.context;
+    return () => new Date(clock.now());
+  }
+
+  get sleep(): HandlerRun['sleep'] {
+    const { context, work, hooks } = this.#call;
+    const { runId } = this;
+    return async (duration) => {
       const delayMs = lengthOf(duration);
       hooks.onSleep?.(runId, true);
       try {
-        await sleep(clock, delayMs, work.signal);
+        await sleep(context.clock, delayMs, work.signal);
       } finally {
         hooks.onSleep?.(runId, false);
       }
-    },
-  };
+    };
+  }
+
+  get #identity(): RunIdentity {
+    return this.#call.request.identity;
+  }
 }
 
 function lengthOf(duration: number | string): number {

@@ -23,7 +23,7 @@ export const OUTPUT_TAIL_BYTES = 16 * 1024;
 const UNPRINTABLE = /[\0-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]/g;
 
 /** What most tasks without a process write, of which thousands may end at one moment. */
-const NOTHING: OutputTail = Object.freeze({ text: '', truncated: false, totalBytes: 0 });
+export const NO_OUTPUT: OutputTail = Object.freeze({ text: '', truncated: false, totalBytes: 0 });
 
 /** A ring buffer that keeps the last bytes written, in memory that never exceeds its capacity. */
 export class OutputCollector implements OutputSink {
@@ -49,7 +49,7 @@ export class OutputCollector implements OutputSink {
   }
 
   tail(): OutputTail {
-    if (this.#totalBytes === 0) return NOTHING;
+    if (this.#totalBytes === 0) return NO_OUTPUT;
     const bytes = this.#keptBytes();
     const decoded = new TextDecoder('utf-8', { ignoreBOM: true })
       .decode(bytes)
