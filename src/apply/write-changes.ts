@@ -29,6 +29,8 @@ interface Seen {
 
 /** etcd takes 1.5 MiB in one request by default. */
 const MAX_TXN_BYTES = 1024 * 1024;
+/** One is left for the record of who made the change. */
+const MAX_OPERATIONS = MAX_TXN_OPERATIONS - 1;
 
 /**
  * Each transaction is all or nothing. Rejects with ETCRON_CONFLICT when a job is not as it was seen, and says in every
@@ -84,7 +86,7 @@ function* inBatches(writes: readonly PlannedWrite[]): Generator<PlannedWrite[]> 
     const size = 8 * name.length + (after === null ? 0 : Buffer.byteLength(serializeDefinition(after)));
     // What is compared and what is written: at most the job and its mark.
     const count = write.mark ? 2 : 1;
-    if (operations + count > MAX_TXN_OPERATIONS || (batch.length > 0 && bytes + size > MAX_TXN_BYTES)) {
+    if (operations + count > MAX_OPERATIONS || (batch.length > 0 && bytes + size > MAX_TXN_BYTES)) {
       yield batch;
       batch = [];
       bytes = 0;

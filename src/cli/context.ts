@@ -6,7 +6,7 @@
 import type { Command } from 'commander';
 import type pc from 'picocolors';
 import type { Clock } from '../clock.js';
-import type { CliEnvironment, Cluster, GlobalOptions } from './environment.js';
+import type { CliCluster, CliEnvironment, Cluster, GlobalOptions } from './environment.js';
 import type { OperationContext } from '../operations/context.js';
 import { Output } from './output.js';
 import { requester } from './requester.js';
@@ -40,8 +40,18 @@ export class CliContext {
     return this.out.colors;
   }
 
-  /** Connects, works, and closes the connection however the work ended. */
-  async withStore<T>(work: (cluster: Cluster) => Promise<T>): Promise<T> {
+  /** Connects, works, and closes the connection however the work ended. What the work changes is recorded. */
+  withStore<T>(work: (cluster: Cluster) => Promise<T>): Promise<T> {
+    return this.withPlainStore(async (cluster) => {
+      if (cluster.isAudited) return work(cluster);
+      const { auditedStore } = await import('../operations/audit/audited-store.js');
+      const actor = { name: requester(), role: 'admin', via: 'cli' } as const;
+      return work({ ...cluster, store: auditedStore(cluster.store, cluster.keys, this.clock, actor) });
+    });
+  }
+
+  /** The same for what is no command of a person, such as a worker. */
+  async withPlainStore<T>(work: (cluster: CliCluster) => Promise<T>): Promise<T> {
     const cluster = await this.environment.connect(this.options);
     try {
       return await work(cluster);

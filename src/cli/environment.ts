@@ -28,7 +28,12 @@ export interface CliEnvironment {
   /** Calls `listener` with each request to stop (Ctrl-C), which then ends nothing by itself. Returns the function that ends it. */
   readonly onInterrupt?: (listener: () => void) => () => void;
   /** Connects as flags, environment and config file say, and makes sure that etcd answers. */
-  readonly connect: (options: GlobalOptions) => Promise<Cluster>;
+  readonly connect: (options: GlobalOptions) => Promise<CliCluster>;
+}
+
+export interface CliCluster extends Cluster {
+  /** Whoever stands behind the store records what is changed. */
+  readonly isAudited?: boolean;
 }
 
 const INTERRUPTS = ['SIGINT', 'SIGTERM'] as const;

@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { EtcronError } from '../errors.js';
 import { addConnectionOptions } from './connection-flags.js';
 import { applyCommand } from './commands/apply.js';
+import { auditCommand } from './commands/audit.js';
 import { backfillCommand } from './commands/backfill.js';
 import { devCommand } from './commands/dev.js';
 import { exportCommand } from './commands/export.js';
@@ -13,6 +14,7 @@ import { nextCommand } from './commands/next.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
 import { statusCommand } from './commands/status.js';
+import { tokensCommand } from './commands/tokens.js';
 import { validateCommand } from './commands/validate.js';
 import { workerCommand } from './commands/worker.js';
 import { workersCommand } from './commands/workers.js';
@@ -67,7 +69,10 @@ export function createProgram(environment: CliEnvironment): Command {
     .commandsGroup('Runs:')
     .addCommand(runCommand())
     .addCommand(backfillCommand())
-    .addCommand(runsCommand());
+    .addCommand(runsCommand())
+    .commandsGroup('Access:')
+    .addCommand(tokensCommand())
+    .addCommand(auditCommand());
   program.addHelpText(
     'after',
     examples([

@@ -6,6 +6,7 @@
  * - firings whose job is gone end: those that started before as `cancelled`, those asked for by hand as well;
  * - jobs that are over are removed, where they ask for it (`removal.ts`);
  * - kill requests for firings that do not exist any more are removed, and so are the counts of runs of deleted jobs;
+ * - the audit record is kept within its bounds (`audit-pruning.ts`);
  * - a database of etcd that comes near its quota is told of (`database-watch.ts`).
  *
  * Every write compares what it was decided on, and a crash in between leaves only what the next round finds again.
@@ -21,6 +22,7 @@ import { emptyRecord, encodeRun } from '../history/run-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, FiringEntry } from '../view/cluster-view.js';
 import type { LeaderWriter } from './leader-writer.js';
+import { AuditPruning, DEFAULT_AUDIT_LIMITS, type AuditLimits } from './audit-pruning.js';
 import { DatabaseWatch } from './database-watch.js';
 import { NotLeaderError } from './leader-writer.js';
 import { Removal } from './removal.js';
@@ -38,6 +40,7 @@ export interface HousekeepingOptions {
   /** History of jobs whose definition is gone or broken. */
   readonly defaultLimit: number;
   readonly defaultMaxAgeMs: number;
+  readonly audit: AuditLimits;
 }
 
 export const DEFAULT_HOUSEKEEPING: HousekeepingOptions = {
@@ -48,6 +51,7 @@ export const DEFAULT_HOUSEKEEPING: HousekeepingOptions = {
   minRecordAgeMs: 5 * 60_000,
   defaultLimit: 100,
   defaultMaxAgeMs: 30 * 24 * 3_600_000,
+  audit: DEFAULT_AUDIT_LIMITS,
 };
 
 export interface HousekeepingContext {
@@ -69,6 +73,7 @@ export class Housekeeping {
   readonly #abort = new AbortController();
   readonly #removal: Removal;
   readonly #database: DatabaseWatch;
+  readonly #audit: AuditPruning;
   /** The run id of the orphan that was tried last: one that cannot be ended must not keep others from their turn. */
   #lastOrphan = '';
   /** Where the next page of run records begins. */
@@ -83,6 +88,7 @@ export class Housekeeping {
     this.#context = context;
     this.#removal = new Removal(context);
     this.#database = new DatabaseWatch(context);
+    this.#audit = new AuditPruning(context);
     this.#position = context.keys.runs;
   }
 
@@ -103,6 +109,7 @@ export class Housekeeping {
     await this.#removeStaleCounts();
     await this.#removal.removeFinished();
     await this.#prunePages();
+    await this.#audit.pruneIfDue();
   }
 
   async #run(): Promise<void> {

@@ -44,7 +44,7 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
   const log = createLogger(settings.log);
   const connection = await connectionOptions(options, environment.env);
   process.title = `etcron worker ${settings.node.name}`;
-  await context.withStore(async ({ store, keys }) => {
+  await context.withPlainStore(async ({ store, keys }) => {
     for (const name of SECRET_VARIABLES) delete process.env[name];
     const measured = await measureWorker({ store, keys }, settings.node.name);
     const watchdog =
