@@ -15,6 +15,7 @@ import type { NodeOptions } from '../node/options.js';
 import { makePrepareTask, type PrepareTask } from '../run/executor.js';
 import { makePrepareHandler, type HandlerHooks } from '../run/handler-task.js';
 import { Launcher } from '../run/launcher/launcher.js';
+import { OutputKeeper } from '../run/output/output-keeper.js';
 import { Watchdog } from '../run/watchdog/watchdog.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -57,10 +58,11 @@ export interface NodeEnvironment {
   readonly random: () => number;
   /** Opens the connection. */
   readonly open: () => Promise<OpenNode>;
-  /** What runs a task, given what runs handlers and what starts commands. */
+  /** What runs a task, given what runs handlers, what starts commands and what keeps output. */
   readonly prepareTask: (
     prepareHandler: ReturnType<typeof makePrepareHandler>,
     launcher: Launcher | undefined,
+    output: OutputKeeper | undefined,
   ) => PrepareTask;
   readonly nodeOptions?: Partial<NodeOptions>;
   readonly handlerHooks?: Pick<HandlerHooks, 'onSleep'>;
@@ -72,6 +74,8 @@ export interface OpenNode {
   readonly watchdog: (WorkerWatch & { start(): Promise<void>; stop(): Promise<void> }) | null;
   /** Starts with the first command that is claimed: a node that only has handlers never needs it. */
   readonly launcher?: Launcher;
+  /** Keeps the whole output of runs. */
+  readonly output?: OutputKeeper | undefined;
 }
 
 interface StartedAttempt {
@@ -204,7 +208,7 @@ export class EtcronNode {
     const { clock, random, open, prepareTask, nodeOptions: overrides } = this.#environment;
     try {
       for (const job of jobs) await checkPayload(job);
-      const { store, keys, watchdog, launcher } = (this.#open = await open());
+      const { store, keys, watchdog, launcher, output } = (this.#open = await open());
       if (this.#stopping === null && sync !== null && (jobs.length > 0 || sync.prune))
         await syncJobs({ store, keys }, jobs, sync, this.#log);
       const measured = await this.#measure(store, keys);
@@ -212,7 +216,7 @@ export class EtcronNode {
       this.#node = new Node({
         ...{ store: measured?.store ?? store, keys, clock, random, watchdog: watchdog ?? undefined },
         log: this.#log,
-        prepareTask: prepareTask(makePrepareHandler(handlers, this.#handlerHooks()), launcher),
+        prepareTask: prepareTask(makePrepareHandler(handlers, this.#handlerHooks()), launcher, output),
         observer: joinObservers(this.#observer(), measured?.observer),
         options: {
           ...nodeOptions,
@@ -223,6 +227,7 @@ export class EtcronNode {
       measured?.show(this.#node);
       // Not waited for: it learns of everything that has happened until it is there.
       void watchdog?.start();
+      void output?.start();
       await this.#node.start();
     } catch (error) {
       await this.#release();
@@ -244,6 +249,7 @@ export class EtcronNode {
     this.#metrics?.remove();
     this.#metrics = null;
     await open?.launcher?.stop();
+    await open?.output?.stop();
     await open?.watchdog?.stop();
     await open?.store.close();
   }
@@ -317,7 +323,8 @@ export function createNode(options: CreateNodeOptions = {}): EtcronNode {
   return new EtcronNode(resolved, {
     clock: systemClock,
     random: Math.random,
-    prepareTask: (prepareHandler, launcher) => makePrepareTask({ prepareHandler, launcher }),
+    prepareTask: (prepareHandler, launcher, output) =>
+      makePrepareTask({ prepareHandler, launcher, output }),
     open: async () => {
       const connection = await resolveConnection(options);
       const watchdog = resolved.watchdog ? makeWatchdog(connection, resolved.log) : null;
@@ -325,8 +332,14 @@ export function createNode(options: CreateNodeOptions = {}): EtcronNode {
         clock: systemClock,
         log: resolved.log,
         watchdog: watchdog ?? undefined,
+        output: resolved.output ?? undefined,
       });
-      return { store: await connect(connection), keys: new Keys(connection.prefix), watchdog, launcher };
+      const output =
+        resolved.output === null
+          ? undefined
+          : new OutputKeeper({ settings: resolved.output, clock: systemClock, log: resolved.log });
+      const keys = new Keys(connection.prefix);
+      return { store: await connect(connection), keys, watchdog, launcher, output };
     },
   });
 }

@@ -5,6 +5,7 @@ import { CONNECTION_SETTINGS, type ConnectionSetting } from '../etcd/connection-
 import { resolveConnectionOptions, type ConnectionOptions } from '../etcd/connection-options.js';
 import { unknownFieldHint } from '../jobs/index.js';
 import type { NodeOptions } from '../node/options.js';
+import { resolveOutput } from '../node/output-options.js';
 import {
   invalidSetting,
   parseSetting,
@@ -15,6 +16,7 @@ import {
 } from '../node/resolve-options.js';
 import { WORKER_SETTINGS, type WorkerSettingName } from '../node/worker-settings.js';
 import type { Handler, HandlerFunction } from '../run/handler-task.js';
+import type { OutputSettings } from '../run/output/settings.js';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../telemetry/logger.js';
 import { METRICS } from '../telemetry/metrics/definitions.js';
 import type { DefinedJob } from './define-job.js';
@@ -93,6 +95,17 @@ export interface CreateNodeOptions {
   readonly drainGrace?: string;
   /** How long a run that is to end may take for that: from its signal to SIGKILL, for a command; default `10s`. */
   readonly killGrace?: string;
+  /**
+   * A folder, as an absolute path, where the whole output of runs is kept: what commands write, what handlers log and return.
+   * Without it only the ends are kept, in the records.
+   */
+  readonly outputDir?: string;
+  /** How much output is kept in all, such as `5GiB`; the oldest goes first. Default `1GiB`. */
+  readonly outputLimit?: string;
+  /** How long output is kept; default `14d`. */
+  readonly outputMaxAge?: string;
+  /** How much of one attempt is kept; of a longer output the beginning and the end. Default `32MiB`. */
+  readonly outputRunLimit?: string;
   /** How far ahead the leader plans; default `15s`, or 1.5 `leaseTtl`. */
   readonly horizon?: string;
   /** How long before its due time a firing is claimed; default `500ms`. */
@@ -120,6 +133,7 @@ const OPTION_NAMES = [
     'watchdog',
   ],
   ...['leaseTtl', 'drainGrace', 'killGrace', 'horizon', 'claimLead', 'stagger'],
+  ...['outputDir', 'outputLimit', 'outputMaxAge', 'outputRunLimit'],
 ];
 const ETCD_NAMES = Object.keys(CONNECTION_SETTINGS).filter((name) => name !== 'prefix');
 const SYNC_NAMES = ['set', 'prune', 'takeOver'];
@@ -131,6 +145,8 @@ export interface ResolvedOptions {
   /** Null: the jobs are not written. `mark` is what stands beside them in etcd. */
   readonly sync: { readonly mark: string; readonly prune: boolean; readonly takeOver: boolean } | null;
   readonly log: Logger;
+  /** Null: only the tails in the records are kept. */
+  readonly output: OutputSettings | null;
   readonly metrics: Registry<RegistryContentType> | null;
   readonly watchdog: boolean;
 }
@@ -143,8 +159,10 @@ export function resolveOptions(options: CreateNodeOptions): ResolvedOptions {
   const jobs = (options.jobs ?? []).map(toDefinedJob);
   const handlers = handlersOf(jobs, options.handlers ?? {});
   const find: FindSetting = (name) => findSetting(name, options);
+  const node = resolveNodeOptions(find);
   return {
-    node: { ...resolveNodeOptions(find), handlers: [...handlers.keys()] },
+    node: { ...node, handlers: [...handlers.keys()] },
+    output: resolveOutput(find, node.name, null),
     jobs,
     handlers,
     sync: resolveSync(options.sync),

@@ -1,6 +1,8 @@
 /** The settings of a worker: one table, from which flags, variables, keys of the configuration file and docs take their names. */
 import { z } from 'zod';
+import { isAbsolute } from 'node:path';
 import { DURATION_HELP, formatDuration, parseDuration } from '../duration.js';
+import { formatSize, parseSize, SIZE_HELP } from '../size.js';
 import type { LogLevel } from '../telemetry/logger.js';
 
 export interface WorkerSetting<T = unknown> {
@@ -40,6 +42,20 @@ function duration(minMs: number, maxMs: number) {
     return z.NEVER;
   });
 }
+
+function size(minBytes: number, maxBytes: number) {
+  return z.string({ error: SIZE_HELP }).transform((text, context) => {
+    const bytes = parseSize(text);
+    if (bytes !== null && bytes >= minBytes && bytes <= maxBytes) return bytes;
+    const range = `must be from ${formatSize(minBytes)} to ${formatSize(maxBytes)}`;
+    context.addIssue({ code: 'custom', message: bytes === null ? SIZE_HELP : range });
+    return z.NEVER;
+  });
+}
+
+const folderOrOff = z
+  .string({ error: 'must be an absolute path, or off' })
+  .refine((text) => text === 'off' || isAbsolute(text), { error: 'must be an absolute path, or off' });
 
 function wholeNumber(min: number, max: number) {
   const error = `must be a whole number from ${min} to ${max}`;
@@ -89,6 +105,8 @@ function setting<T>(
 
 const SECOND = 1_000;
 const HOUR = 3_600_000;
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
 
 /** By their key under `worker:` in the configuration file. */
 export const WORKER_SETTINGS = {
@@ -122,6 +140,30 @@ export const WORKER_SETTINGS = {
     'json or pretty',
     oneOf(['json', 'pretty']),
     'pretty on a terminal, else json',
+  ),
+  outputDir: setting(
+    ['output-dir', '<folder>'],
+    'where the whole output of runs is kept: an absolute path, or off',
+    folderOrOff,
+    '~/.local/state/etcron/output',
+  ),
+  outputLimit: setting(
+    ['output-limit', '<size>'],
+    'how much output is kept in all, such as 5GiB; the oldest goes first',
+    size(MIB, 1024 * 1024 * GIB),
+    '1GiB',
+  ),
+  outputMaxAge: setting(
+    ['output-max-age', '<duration>'],
+    'how long output is kept',
+    duration(60 * SECOND, 3_650 * 24 * HOUR),
+    '14d',
+  ),
+  outputRunLimit: setting(
+    ['output-run-limit', '<size>'],
+    'how much output of one attempt is kept; of a longer one the beginning and the end',
+    size(MIB, 1024 * GIB),
+    '32MiB',
   ),
   horizon: setting(
     ['horizon', '<duration>'],

@@ -57,7 +57,10 @@ export async function ownCluster(
     return {
       store,
       keys: new Keys(prefix),
-      workerFlags: ['--endpoints', endpoints.join(','), '--prefix', prefix, '--config', config],
+      workerFlags: [
+        ...['--endpoints', endpoints.join(','), '--prefix', prefix, '--config', config],
+        ...['--output-dir', join(etcd.dataDir, 'output')],
+      ],
       workerEnv: Object.fromEntries(
         Object.entries(env).filter(([name]) => !name.startsWith('ETCRON_') || HARMLESS_VARIABLES.has(name)),
       ),
@@ -84,10 +87,11 @@ export async function existingCluster(context: CliContext): Promise<DevCluster> 
     value,
   ]);
   const { config } = options;
+  const own = ['--output-dir', join(logDir, 'output')];
   return {
     store,
     keys: new Keys(resolved.prefix),
-    workerFlags: typeof config === 'string' ? [...flags, '--config', config] : flags,
+    workerFlags: [...flags, ...(typeof config === 'string' ? ['--config', config] : []), ...own],
     workerEnv: { ...environment.env },
     ...{ logDir, endpoints: resolved.endpoints, etcd: null, etcdctl: 'etcdctl' },
     close: async () => {

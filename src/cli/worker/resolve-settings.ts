@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { ConfigFile } from '../../etcd/config-file.js';
 import { DEFAULT_CONFIG_FILE } from '../../etcd/connection-options.js';
 import type { NodeOptions } from '../../node/options.js';
+import { resolveOutput } from '../../node/output-options.js';
 import {
   parseSetting,
   resolveNodeOptions,
@@ -10,6 +11,7 @@ import {
   type SettingValue,
 } from '../../node/resolve-options.js';
 import { WORKER_SETTINGS, type WorkerFlags, type WorkerSettingName } from '../../node/worker-settings.js';
+import { defaultOutputDir, type OutputSettings } from '../../run/output/settings.js';
 import type { LoggerOptions } from '../../telemetry/logger.js';
 
 export interface WorkerSources {
@@ -23,6 +25,8 @@ export interface WorkerSources {
 export interface WorkerConfig {
   readonly node: Omit<NodeOptions, 'host' | 'pid' | 'version'>;
   readonly log: Pick<LoggerOptions, 'level' | 'format'>;
+  /** Null: only the tails in the records are kept. */
+  readonly output: OutputSettings | null;
 }
 
 const SECTION = 'worker';
@@ -37,8 +41,10 @@ export async function resolveWorkerSettings(sources: WorkerSources): Promise<Wor
   file?.checkKeys([SECTION], NAMES);
   const find = <Name extends WorkerSettingName>(name: Name): FoundSetting<SettingValue<Name>> | null =>
     findSetting(name, sources, file);
+  const node = resolveNodeOptions(find);
   return {
-    node: resolveNodeOptions(find),
+    node,
+    output: resolveOutput(find, node.name, defaultOutputDir(env)),
     log: {
       level: find('logLevel')?.value ?? 'info',
       format: find('logFormat')?.value ?? (sources.isTTY ? 'pretty' : 'json'),

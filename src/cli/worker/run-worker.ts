@@ -18,6 +18,7 @@ import { Node } from '../../node/node.js';
 import type { ConnectionOptions } from '../../etcd/connection-options.js';
 import { killAllNow, makePrepareTask } from '../../run/executor.js';
 import { Launcher } from '../../run/launcher/launcher.js';
+import { OutputKeeper } from '../../run/output/output-keeper.js';
 import { Watchdog } from '../../run/watchdog/watchdog.js';
 import { createLogger, type Logger } from '../../telemetry/logger.js';
 import { connectionOptions } from '../connection.js';
@@ -51,8 +52,12 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       flags.watchdog === false
         ? undefined
         : makeWatchdog(connection, log, settings.log.format, measured.onReplaced('watchdog'));
+    const output =
+      settings.output === null
+        ? undefined
+        : new OutputKeeper({ settings: settings.output, clock: systemClock, log });
     const launcher = new Launcher({
-      ...{ clock: systemClock, log, watchdog },
+      ...{ clock: systemClock, log, watchdog, output: output?.settings },
       onReplaced: measured.onReplaced('launcher'),
     });
     const node = new Node({
@@ -62,7 +67,7 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       clock: systemClock,
       random: Math.random,
       log,
-      prepareTask: makePrepareTask({ launcher }),
+      prepareTask: makePrepareTask({ launcher, output }),
       watchdog,
       options: { ...settings.node, host: hostname(), pid: process.pid, version: packageVersion() },
     });
@@ -71,6 +76,7 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
     const stopped = stopSignal(log);
     // Not waited for: it learns of everything that has happened until it is there.
     void watchdog?.start();
+    void output?.start();
     const started = launcher.start().then(() => node.start());
     try {
       const signal = await Promise.race([stopped, started.then(() => null)]);
@@ -79,6 +85,7 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       await node.stop();
     } finally {
       await launcher.stop();
+      await output?.stop();
       await watchdog?.stop();
     }
   });

@@ -114,8 +114,3 @@ function pathOf(folder: string, attempt: AttemptFacts): string | null {
   const place = placeOf(folder, attempt.runId);
   return place && join(place.folder, attemptName(place.name, attempt));
 }
-
-/** The folder of one worker below the folder of all of them on this machine. */
-export function workerFolder(outputDir: string, worker: string): string {
-  return join(outputDir, worker);
-}

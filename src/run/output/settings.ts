@@ -40,6 +40,11 @@ export function attemptOf({ identity, nodeId }: Pick<RunRequest, 'identity' | 'n
   return { runId, attempt, fencingToken, nodeId: nodeId ?? null };
 }
 
+/** The folder of one worker below the folder of all of them on this machine. */
+export function workerFolder(outputDir: string, worker: string): string {
+  return join(outputDir, worker);
+}
+
 /**
  * Where output goes that no setting gives a place: the folder that a service manager made for the state of the service
  * (`STATE_DIRECTORY`, systemd), else `$XDG_STATE_HOME/etcron/output`, `~/.local/state/etcron/output` by default.

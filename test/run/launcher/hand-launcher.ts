@@ -33,6 +33,10 @@ export function useHandLauncher() {
   });
 
   return {
+    /** Its program, for another one. */
+    get entry() {
+      return join(folder, 'test/run/launcher/hand-launcher-main.js');
+    },
     get launcher() {
       return launcher;
     },
