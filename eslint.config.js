@@ -5,7 +5,7 @@ export default tseslint.config(
   { ignores: ['dist/', '.cache/', 'node_modules/', 'coverage/', 'examples/'] },
   eslint.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', 'web/**/*.tsx'],
     extends: [...tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

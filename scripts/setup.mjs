@@ -29,6 +29,22 @@ export function setup() {
     outDir: join(root, 'dist'),
     outputOf: (source) => relative('src', source),
   });
+  buildPage();
+}
+
+/** The page that workers serve, by Vite, into dist/web. */
+function buildPage() {
+  const stampFile = join(cache, 'web.stamp');
+  const stamp = hashOf([...filesBelow('web'), 'package-lock.json']);
+  if (existsSync(join(root, 'dist', 'web', 'index.html')) && readText(stampFile) === stamp) return;
+  say('Building the page …');
+  rmSync(stampFile, { force: true });
+  const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
+  run(process.execPath, [vite, 'build', 'web', '--logLevel', 'warn'], () => {
+    throw new SetupError('The page could not be built (see above).');
+  });
+  mkdirSync(cache, { recursive: true });
+  writeFileSync(stampFile, stamp);
 }
 
 /** Compiles bench/ and chaos/ with the sources that they import; returns the folder that holds both. */
@@ -122,6 +138,7 @@ function compile({ name, project, sources, inputs, outDir, outputOf }) {
 function removeOrphans(outDir, compiled) {
   for (const file of filesBelow(relative(root, outDir))) {
     const output = relative(outDir, join(root, file));
+    if (output.startsWith('web/')) continue;
     const source = /^(.*)\.(js|js\.map|d\.ts)$/.exec(output)?.[1];
     if (source !== undefined && !compiled.has(source)) rmSync(join(outDir, output));
   }
