@@ -74,6 +74,8 @@ export interface ClaimerContext {
   readonly worker: string;
   readonly leaseId: string;
   readonly isTrusted: () => boolean;
+  /** This node takes new firings; if not, it only puts in order what is in its name or is over. */
+  readonly mayClaim: () => boolean;
   readonly submit: (txn: Txn) => Promise<TxnResult>;
   /** The room left on this node (a run takes the weight of its job), claims under way not counted. */
   readonly room: () => number;
@@ -228,8 +230,9 @@ export class Claimer implements Service {
     if (firing.value.node === nodeId) return 0;
     const job = view.jobs.get(firing.id.job)?.job;
     if (!job) return -1;
-    // Anybody can write that it is lost.
-    return this.#candidates.rank(this.#endOfOrphan(firing, job) === null ? job : null, firing, nodeId);
+    // Anybody can write that it is lost, or killed.
+    const isOver = this.#endOfOrphan(firing, job) !== null || view.kills.has(firing.runId);
+    return this.#candidates.rank(isOver ? null : job, firing, nodeId);
   }
 
   /** Why an orphan is not run again; null when it is, and for any other firing. */
@@ -248,6 +251,7 @@ export class Claimer implements Service {
     const delayMs = this.#staggerMs(rank) + (this.#isLastResort(firing) ? AVOID_MS : 0);
     if (firing.value.node === nodeId) return nowMs + STRAY_CHECK_MS;
     if (!this.#isRaceable(firing)) return null;
+    if (this.#context.view.kills.has(firing.runId)) return nowMs + delayMs;
     const startMs = startTime(firing);
     const leadMs = options.claimLeadMs + (rank === 0 ? this.#burstLead.of(firing.runId, startMs) : 0);
     return Math.max(startMs - leadMs, nowMs) + delayMs;
@@ -302,6 +306,7 @@ export class Claimer implements Service {
     const verdict = this.#slots.judge(firing, job, clock.now());
     switch (verdict.act) {
       case 'claim':
+        if (!this.#context.mayClaim()) return this.#queue.set(runId, clock.now() + RECHECK_MS);
         if (this.#room() < job.weight) return void this.#waitingForRoom.add(runId);
         return this.#track(runId, this.#claim(firing, entry, job, verdict.free, orphaned));
       case 'wait':

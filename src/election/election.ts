@@ -5,7 +5,8 @@
  *
  *     follower ──leader key absent──▶ campaigning ──create-only txn won──▶ leader ──┬─ resign (SIGTERM) ──▶ resigned
  *        ▲                               │ lost, or somebody holds it               │
- *        └───────────────────────────────┴───── deposed: key gone or not ours ◀─────┘
+ *        ├───────────────────────────────┴───── deposed: key gone or not ours ◀─────┤
+ *        └────────────── step down: unfit (clock, drain), or asked to hand over ◀───┘
  *
  * Invariants
  * - The office is the key `leader`, created with `create(leader) = 0` and attached to the node's lease. Its create
@@ -19,9 +20,12 @@
  * - Somebody overwrites the key by hand, or puts one without a lease, which would never go away: such a key is not an
  *   office. Whoever sees it removes it (fenced by its revision), and the election starts again.
  * - The leader dies: its lease ends, etcd deletes the key, every candidate sees the delete and campaigns; one wins.
+ * - Nobody answers a leader that steps down: its key stands, under a lease that lives on, and nobody leads. It goes on asking
+ *   until it sees its key gone.
+ * - Whoever the office is handed to does not take it: those who leave it to others do so for a moment only (`patienceMs`).
  */
 import { Backoff } from '../backoff.js';
-import { sleep, type Clock } from '../clock.js';
+import { sleep, type Clock, type Timer } from '../clock.js';
 import { messageOf } from '../errors.js';
 import type { Keys } from '../etcd/keys.js';
 import { decodeRecord, encodeRecord } from '../etcd/record.js';
@@ -62,6 +66,8 @@ export interface ElectionContext {
   readonly session: { readonly leaseId: string; isTrusted(): boolean };
   /** This node may hold the office now; one that may not stays a candidate for later. */
   readonly isFit: () => boolean;
+  /** For how long it leaves an empty office to others, ms; 0 unless it was asked to. */
+  readonly patienceMs?: () => number;
   /** The leader key as mirrored, and the revision up to which the mirror is complete. */
   readonly observe: () => { office: OfficeState; revision: number };
   readonly onElected: (term: Term) => void;
@@ -74,6 +80,11 @@ export class Election implements Service {
   readonly #context: ElectionContext;
   #term: Term | null = null;
   #running = false;
+  /** The create revision of the office that was last given up. */
+  #left = 0;
+  /** Since when the office is empty, on the monotonic clock. */
+  #emptySinceMs: number | null = null;
+  #patience: Timer | null = null;
   #evaluating: Promise<void> | null = null;
   #evaluateAgain = false;
   readonly #abort = new AbortController();
@@ -99,6 +110,7 @@ export class Election implements Service {
   /** Stops taking part, without giving up the office: see `resign`. */
   async stop(): Promise<void> {
     this.#running = false;
+    this.#patience?.cancel();
     this.#abort.abort(new Error('the election was stopped'));
     await this.#evaluating;
   }
@@ -129,16 +141,20 @@ export class Election implements Service {
     await this.#giveUpOffice('resigned');
   }
 
-  /** Gives the office up as `resign` does, but stays a candidate: it runs again when it is fit. Never rejects. */
-  async stepDown(reason: string): Promise<void> {
-    await this.#giveUpOffice(reason);
+  /**
+   * Gives the office up as `resign` does, but stays a candidate: it runs again when it is fit. `withKeys` are deleted in the same
+   * transaction. Never rejects.
+   */
+  async stepDown(reason: string, withKeys: readonly string[] = []): Promise<void> {
+    await this.#giveUpOffice(reason, withKeys);
     this.poke();
   }
 
-  async #giveUpOffice(reason: string): Promise<void> {
+  async #giveUpOffice(reason: string, withKeys: readonly string[] = []): Promise<void> {
     const { store, keys, clock, random, log } = this.#context;
     const term = this.#term;
     if (term === null) return;
+    this.#left = term.createRevision;
     this.#depose(reason);
     const backoff = new Backoff(50, 1_000, random);
     const untilMs = clock.monotonicMs() + RESIGN_FOR_MS;
@@ -146,7 +162,7 @@ export class Election implements Service {
       try {
         await store.txn({
           compare: [createdAt(keys.leader, term.createRevision)],
-          success: [del(keys.leader)],
+          success: [del(keys.leader), ...withKeys.map((key) => del(key))],
         });
         return;
       } catch (error) {
@@ -164,15 +180,47 @@ export class Election implements Service {
       this.#evaluateAgain = false;
       const { session, observe, isFit } = this.#context;
       const { office, revision } = observe();
+      if (office.state !== 'absent') this.#emptySinceMs = null;
       if (this.#term !== null) {
         if (revision < this.#term.createRevision || this.#holds(office)) continue;
         this.#depose('the leader key is not ours any more');
       }
-      if (!session.isTrusted() || !isFit()) continue;
-      if (office.state === 'absent') await this.#campaign();
-      else if (!isOffice(office)) await this.#removeFake(office.modRevision);
-      else if (office.value.nodeId === this.#context.nodeId) await this.#campaign();
+      if (!session.isTrusted()) continue;
+      if (this.#isOwn(office)) {
+        // Won, and the answer was lost; or given up, and that was lost or is not seen yet.
+        if (isFit() && office.createRevision !== this.#left) await this.#campaign();
+        else await this.#remove(office.modRevision, 'could not give the leader key up');
+        continue;
+      }
+      if (!isFit()) continue;
+      if (office.state === 'absent') {
+        if (this.#isPatient()) continue;
+        await this.#campaign();
+      } else if (!isOffice(office)) {
+        this.#context.log.warn(
+          { key: this.#context.keys.leader },
+          'the leader key was not written by a node; removing it',
+        );
+        await this.#remove(office.modRevision, 'could not remove the leader key');
+      }
     }
+  }
+
+  #isOwn(office: OfficeState): office is Extract<OfficeState, { state: 'present' }> {
+    const { nodeId, session } = this.#context;
+    return isOffice(office) && office.value.nodeId === nodeId && office.leaseId === session.leaseId;
+  }
+
+  /** The office is empty, and others are to have it: looks again when they had their chance. */
+  #isPatient(): boolean {
+    const { clock, patienceMs } = this.#context;
+    const nowMs = clock.monotonicMs();
+    this.#emptySinceMs ??= nowMs;
+    const leftMs = this.#emptySinceMs + (patienceMs?.() ?? 0) - nowMs;
+    this.#patience?.cancel();
+    if (leftMs <= 0) return false;
+    this.#patience = clock.setTimer(leftMs, () => this.poke());
+    return true;
   }
 
   #holds(office: OfficeState): boolean {
@@ -219,13 +267,12 @@ export class Election implements Service {
     return isOurs ? decoded.value : null;
   }
 
-  async #removeFake(modRevision: number): Promise<void> {
+  async #remove(modRevision: number, failure: string): Promise<void> {
     const { store, keys, clock, random, log } = this.#context;
-    log.warn({ key: keys.leader }, 'the leader key was not written by a node; removing it');
     try {
       await store.txn({ compare: [modifiedAt(keys.leader, modRevision)], success: [del(keys.leader)] });
     } catch (error) {
-      log.debug({ err: messageOf(error) }, 'could not remove the leader key; trying again');
+      log.debug({ err: messageOf(error) }, `${failure}; trying again`);
       await sleep(clock, 500 + 500 * random(), this.#abort.signal).catch(() => undefined);
       this.#evaluateAgain = true;
     }

@@ -2,6 +2,10 @@
  * One life of a node: one session, one node id, and all that hangs on them: its `workers/` key, its candidacy, its
  * leadership, its claims. When the lease is gone the life is over and the node begins another; the mirrors, what
  * is known of others' clocks, and the processes still running belong to the node and pass from one life to the next.
+ *
+ * While somebody asks this worker to drain (`drain/<name>`), it says so, claims nothing, gives back what has not started, lets
+ * what runs go on, and leads only where no active worker is there. All of that follows from the mirrored key, so that it
+ * holds from the first moment of a life, and ends when the key is gone.
  */
 import { setMaxListeners } from 'node:events';
 import { sleep, type Clock, type Timer } from '../clock.js';
@@ -23,10 +27,13 @@ import type { Standby } from '../plan/standby.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClusterView, ViewChanges } from '../view/cluster-view.js';
+import { isActive } from '../view/eligibility.js';
 import type { ClockGuard } from './clock-guard.js';
 import type { NodeObserver } from './node-observer.js';
 import type { NodeOptions } from './options.js';
 
+/** For how long a leader that was asked to hand over, and all but the worker that it is to be, leave the office to others. */
+const HAND_OVER_PATIENCE_MS = 3_000;
 /** A node that joins others waits for so many of their clocks … */
 const CLOCKS_AWAITED = 2;
 /** … but no longer than this: some may be dead, and not yet known to be. */
@@ -70,7 +77,12 @@ export class Incarnation {
   readonly #unsubscribe: (() => void)[] = [];
   #leadership: Leadership | null = null;
   #stoppingLeadership: Promise<void> = Promise.resolve();
+  /** It stops. */
   #draining = false;
+  /** What was last said of a request to drain. */
+  #drained = false;
+  /** Until when it leaves the office to others, on the monotonic clock. */
+  #handedOverUntilMs = 0;
 
   private constructor(context: IncarnationContext, session: Session) {
     const { store, keys, clock, random, view, options, executions, observer } = context;
@@ -101,7 +113,8 @@ export class Incarnation {
       ...base,
       name: options.name,
       session,
-      isFit: isClockRight,
+      isFit: () => this.#mayLead(),
+      patienceMs: () => this.#patienceMs(),
       observe: () => ({ office: view.leader, revision: view.revision }),
       onElected: (term) => {
         this.#leadership = new Leadership(
@@ -131,12 +144,13 @@ export class Incarnation {
       worker: options.name,
       leaseId: session.leaseId,
       isTrusted: () => isTrusted() && isClockRight(),
+      mayClaim: () => !this.#isDrained,
       submit: (txn) => batcher.submit(txn),
       room: () => options.capacity - executions.weight,
       isHeld: (runId) => executions.has(runId),
       observer,
       onClaimed: (claim, job) => {
-        executions.add(this.#part, claim, job, this.#draining);
+        executions.add(this.#part, claim, job, this.#draining || this.#isDrained);
       },
     });
   }
@@ -225,6 +239,7 @@ export class Incarnation {
     this.#awaitTimer = clock.setTimer(AWAIT_CLOCKS_MS, () => this.#lookAgain());
     // What earlier lives have seen may tell already.
     this.#judgeClock();
+    this.#judgeDrain();
     await this.#register();
     this.#publishClockLater();
     this.#unsubscribe.push(
@@ -332,12 +347,73 @@ export class Incarnation {
     this.#claimer.reconsiderAll();
   }
 
+  // ── requests to drain, and to hand over ─────────────────────────────────────────────────────────────────────────
+
+  get #isDrained(): boolean {
+    const { view, options } = this.#context;
+    return view.drains.has(options.name);
+  }
+
+  /** A drained one leads only where nobody else does: then due times are at least accounted for. */
+  #mayLead(): boolean {
+    return this.#isClockRight() && !(this.#isDrained && this.#hasActiveOther());
+  }
+
+  #hasActiveOther(): boolean {
+    const { view } = this.#context;
+    return [...view.workers].some(
+      ([nodeId, { value }]) => nodeId !== this.nodeId && isActive(value) && !view.drains.has(value.name),
+    );
+  }
+
+  #judgeDrain(): void {
+    const drained = this.#isDrained;
+    if (drained === this.#drained) return;
+    this.#drained = drained;
+    const { view, options, executions } = this.#context;
+    if (drained) {
+      const { by, reason } = view.drains.get(options.name)!.value;
+      this.#log.warn({ by, reason }, 'asked to drain: claims nothing, and lets what runs go on');
+      for (const execution of executions.all()) execution.giveBack();
+    } else {
+      this.#log.info('asked to drain no more: takes runs again');
+      this.#lookAgain();
+    }
+    this.#publishClock();
+  }
+
+  #judgeOffice(): void {
+    const { view, clock, keys } = this.#context;
+    const { term } = this.#election;
+    if (term === null) return;
+    if (this.#isDrained && !this.#mayLead()) void this.#election.stepDown('drained');
+    const { handover } = view;
+    // An older one was for somebody else, and is removed by the housekeeping.
+    if (handover.state !== 'present' || handover.modRevision < term.createRevision) return;
+    const { by, to } = handover.value;
+    if (to === this.#context.options.name) return;
+    this.#log.warn({ by, to }, 'asked to hand the leadership over');
+    this.#handedOverUntilMs = clock.monotonicMs() + HAND_OVER_PATIENCE_MS;
+    // Where it names the next leader, all have to see it; that one removes it.
+    void this.#election.stepDown('handed over', to === null ? [keys.handover] : []);
+  }
+
+  #patienceMs(): number {
+    const { view, clock, options } = this.#context;
+    if (clock.monotonicMs() < this.#handedOverUntilMs) return HAND_OVER_PATIENCE_MS;
+    const to = view.handover.state === 'present' ? view.handover.value.to : null;
+    return to === null || to === options.name ? 0 : HAND_OVER_PATIENCE_MS;
+  }
+
   #tellWatchdog(): void {
     const { leaseId, ttlMs, trustedUntilMs } = this.#session;
     this.#context.watchdog?.setSession({ leaseId, ttlMs, trustedUntilMs });
   }
 
   #onView(changes: ViewChanges): void {
+    if (changes.drains.size > 0) this.#judgeDrain();
+    if (changes.drains.size > 0 || (this.#drained && changes.workers.size > 0)) this.#election.poke();
+    this.#judgeOffice();
     if (changes.leader) this.#election.poke();
     // Somebody deleted our key by hand, while our lease and our locks stand; or they are gone before their time.
     if (
@@ -359,7 +435,7 @@ export class Incarnation {
     const record: WorkerRecord = {
       ...{ name, host, pid, version, capacity, labels: { ...labels } },
       handlers: [...handlers].sort(),
-      state: this.#draining ? 'draining' : 'active',
+      state: this.#draining || this.#isDrained ? 'draining' : 'active',
       startedAt: this.#startedAtMs,
       clock: clock.now(),
       skewed: this.#skewed,

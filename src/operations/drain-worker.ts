@@ -29,12 +29,10 @@ export async function drainWorker(
   if (!workers.some(({ value }) => value.name === name)) throw workerNotFound(name, workers);
   const key = keys.drain(name);
   const text = encodeRecord(drainRecordSchema, { by: actor.name, reason: reason ?? null, at: clock.now() });
-  const { succeeded } = await store.txn({
-    compare: [absent(key)],
-    success: [put(key, text)],
-    // A reason that somebody gave before is kept unless there is a new one.
-    failure: reason === undefined ? [] : [put(key, text)],
-  });
+  const { succeeded } = await store.txn({ compare: [absent(key)], success: [put(key, text)] });
+  // A reason that somebody gave before is kept unless there is a new one.
+  if (!succeeded && reason !== undefined)
+    await store.txn({ compare: [exists(key)], success: [put(key, text)] });
   const others = workers.filter(({ value }) => value.name !== name && isActive(value));
   return { changed: succeeded, others: [...new Set(others.map(({ value }) => value.name))].sort() };
 }

@@ -5,7 +5,8 @@
  *   say, and so do those that the cursor has not passed, because the planner relies on them to know what ran;
  * - firings whose job is gone end: those that started before as `cancelled`, those asked for by hand as well;
  * - jobs that are over are removed, where they ask for it (`removal.ts`);
- * - kill requests for firings that do not exist any more are removed, and so are the counts of runs of deleted jobs;
+ * - kill requests for firings that do not exist any more are removed, and so are the counts of runs of deleted jobs, and a
+ *   request to hand over that an earlier leader was asked for;
  * - the audit record is kept within its bounds (`audit-pruning.ts`);
  * - a database of etcd that comes near its quota is told of (`database-watch.ts`).
  *
@@ -107,6 +108,7 @@ export class Housekeeping {
     await this.#endOrphans();
     await this.#removeStaleKills();
     await this.#removeStaleCounts();
+    await this.#removeStaleHandover();
     await this.#removal.removeFinished();
     await this.#prunePages();
     await this.#audit.pruneIfDue();
@@ -187,6 +189,19 @@ export class Housekeeping {
         operations: [del(key)],
       });
     }
+  }
+
+  /** Whoever leads now took over after it was asked for, or is the one that was asked for. */
+  async #removeStaleHandover(): Promise<void> {
+    const { view, keys, writer } = this.#context;
+    const { handover, leader } = view;
+    if (handover.state !== 'present' || leader.state !== 'present') return;
+    const isFor = handover.value.to === leader.value.name;
+    if (handover.modRevision > leader.createRevision && !isFor) return;
+    await writer.commit({
+      compare: [modifiedAt(keys.handover, handover.modRevision)],
+      operations: [del(keys.handover)],
+    });
   }
 
   /**

@@ -2,9 +2,9 @@
  * What a node knows of the cluster: the mirrored keys, decoded and indexed. Every node holds the same view, so that any
  * of them can take over as leader without reading anything first.
  *
- * Counts of runs, cursor, firings, jobs, kill requests, the leader and limits are one contiguous key range behind one watch: the
- * view moves from revision to revision and never shows half of a transaction. The workers come through a second watch,
- * which may be a little ahead or behind; nothing relies on their order.
+ * Counts of runs, cursor, requests to drain, firings, the request to hand over, jobs, kill requests, the leader and limits
+ * are one contiguous key range behind one watch: the view moves from revision to revision and never shows half of a
+ * transaction. The workers come through a second watch, which may be a little ahead or behind; nothing relies on their order.
  *
  * Values that do not decode are kept out of the indexes, reported once to `onProblem`, and harm nothing else.
  */
@@ -16,7 +16,9 @@ import type { Change, Mirror } from '../etcd/mirror.js';
 import { decodeRecord, type Decoded } from '../etcd/record.js';
 import type { KeyValue } from '../etcd/store.js';
 import { cursorRecordSchema, type CursorRecord } from './cursor-record.js';
+import { drainRecordSchema, type DrainRecord } from './drain-record.js';
 import { decodeFiring, type FiringRecord } from './firing-record.js';
+import { handoverRecordSchema, type HandoverRecord } from './handover-record.js';
 import { JobEntry } from './job-entry.js';
 import { killRecordSchema, type KillRecord } from './kill-record.js';
 import { decodeLimit, type LimitEntry } from './limit-record.js';
@@ -65,6 +67,9 @@ export interface ViewChanges {
   readonly kills: readonly string[];
   /** Names of limits whose size changed, or is gone. */
   readonly limits: ReadonlySet<string>;
+  /** Names of workers whose requests to drain came or went. */
+  readonly drains: ReadonlySet<string>;
+  readonly handover: boolean;
   readonly leader: boolean;
   readonly cursor: boolean;
   /** Found by a listing, not as it happened: what changed may have changed long ago. */
@@ -89,6 +94,8 @@ export class ClusterView {
   readonly workers = new Map<string, WorkerEntry>();
   readonly kills = new Map<string, Entry<KillRecord>>();
   readonly limits = new Map<string, LimitEntry>();
+  /** Requests that workers take nothing more, by the worker's name. */
+  readonly drains = new Map<string, Entry<DrainRecord>>();
   /** Firings by the limits of which they hold a slot; no empty maps are kept. */
   readonly holdersByLimit = new Map<string, Map<string, FiringEntry>>();
   /** Firings by job and by the node that has them in flight; no empty maps are kept. */
@@ -96,6 +103,7 @@ export class ClusterView {
   readonly firingsByNode = new Map<string, Map<string, FiringEntry>>();
   leader: Single<LeaderRecord> = { state: 'absent' };
   cursor: Single<CursorRecord> = { state: 'absent' };
+  handover: Single<HandoverRecord> = { state: 'absent' };
   readonly #main: Mirror;
   readonly #listeners = new Set<(changes: ViewChanges) => void>();
   readonly #onProblem: (problem: ViewProblem) => void;
@@ -135,12 +143,16 @@ export class ClusterView {
     else if (change.key.startsWith(keys.workers)) this.#applyWorker(change.key, kv, batch);
     else if (change.key.startsWith(keys.kills)) this.#applyKill(change.key, kv, batch);
     else if (change.key.startsWith(keys.limits)) this.#applyLimit(change.key, kv, batch);
+    else if (change.key.startsWith(keys.drains)) this.#applyDrain(change.key, kv, batch);
     else if (change.key === keys.leader) {
       this.leader = this.#single(change.key, kv, leaderRecordSchema);
       batch.leader = true;
     } else if (change.key === keys.cursor) {
       this.cursor = this.#single(change.key, kv, cursorRecordSchema);
       batch.cursor = true;
+    } else if (change.key === keys.handover) {
+      this.handover = this.#single(change.key, kv, handoverRecordSchema);
+      batch.handover = true;
     }
   }
 
@@ -244,6 +256,14 @@ export class ClusterView {
     if (limit.problem !== null) this.#onProblem({ key, problem: limit.problem });
   }
 
+  #applyDrain(key: string, kv: KeyValue | null, batch: Batch): void {
+    const name = key.slice(this.keys.drains.length);
+    const decoded = this.#decode(key, kv, drainRecordSchema);
+    if (decoded) this.drains.set(name, decoded);
+    else this.drains.delete(name);
+    batch.drains.add(name);
+  }
+
   #decode<S extends z.ZodType>(key: string, kv: KeyValue | null, schema: S): Entry<z.output<S>> | null {
     if (kv === null) return null;
     const decoded = decodeRecord(schema, kv);
@@ -269,8 +289,10 @@ class Batch {
   readonly workers = new Map<string, WorkerEntry | undefined>();
   readonly kills: string[] = [];
   readonly limits = new Set<string>();
+  readonly drains = new Set<string>();
   leader = false;
   cursor = false;
+  handover = false;
 
   finish(revision: number, relisted: boolean): ViewChanges {
     return {
@@ -279,6 +301,8 @@ class Batch {
       workers: this.workers,
       kills: this.kills,
       limits: this.limits,
+      drains: this.drains,
+      handover: this.handover,
       leader: this.leader,
       cursor: this.cursor,
       relisted,

@@ -47,11 +47,15 @@ export function whyNobody(
   firing: Pick<FiringRecord, 'only'> | null,
   workers: Iterable<Candidate>,
 ): string | null {
-  const active = [...workers].filter(isActive);
+  const all = [...workers];
+  const active = all.filter(isActive);
   if (active.length === 0) return 'there is no active worker';
   const only = firing?.only ?? null;
   const asked = only === null ? active : active.filter(({ name }) => name === only.worker);
-  if (only !== null && asked.length === 0) return `its worker ${only.worker} is not there`;
+  if (only !== null && asked.length === 0) {
+    const isThere = all.some(({ name }) => name === only.worker);
+    return `its worker ${only.worker} ${isThere ? 'takes nothing now' : 'is not there'}`;
+  }
   const reasons = new Map<string, number>();
   for (const worker of asked) {
     const reason = unfitness(job, worker);

@@ -269,7 +269,7 @@ describe('runs kill', () => {
     });
   });
 
-  test('--wait shows the end', async () => {
+  test('answers when it is over, and shows the end', async () => {
     const id = due('a', 1);
     cli.putFiring(id, { attempt: 1, node: 'w1-abc123' });
     cli.etcd.observe(({ events }) => {

@@ -39,7 +39,7 @@ function print(
   failures: readonly RunEntry[],
 ): void {
   const { out, colors } = context;
-  const { leader, workers, jobs, paused, firings, plannedThroughMs, problems } = summary;
+  const { leader, workers, drained, jobs, paused, firings, plannedThroughMs, problems } = summary;
   const nowMs = context.clock.now();
   const fields: Field[] = [
     [
@@ -75,6 +75,10 @@ function print(
     fields.push(['etcd', `${endpoint}  ${version}  ${sizeText(status)}${isLeader ? '  leader' : ''}`]);
   }
   out.line(renderFields(context, fields));
+  if (drained.length > 0) {
+    const rows = drained.map(({ name, text }) => [name, text]);
+    out.line(`\n${colors.bold('Drained workers')}\n${renderTable(context, ['WORKER', ''], rows)}`);
+  }
   if (paused.length > 0) {
     const rows = paused.slice(0, PAUSED_COUNT).map(({ name, state }) => [name, state]);
     const rest = paused.length - rows.length;

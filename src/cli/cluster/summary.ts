@@ -7,7 +7,7 @@ import { comesFirst } from '../../view/turn-order.js';
 import { clusterProblems } from '../../operations/cluster-problems.js';
 import { describeFiring, firingState } from '../../operations/firing-state.js';
 import { limitUsage } from '../../operations/limit-usage.js';
-import { loadOf } from './show-workers.js';
+import { drainedWorkers, loadOf, type DrainedWorker } from './show-workers.js';
 import { jobState, stateText } from '../../operations/job-state.js';
 import { reasonToWait, type Snapshot } from '../../operations/snapshot.js';
 
@@ -28,6 +28,8 @@ export interface Summary {
     readonly load: number;
     readonly capacity: number;
   };
+  /** Workers that somebody asked to drain, by name. */
+  readonly drained: readonly DrainedWorker[];
   /** The paused ones, with until when and why, by name. */
   readonly paused: readonly { readonly name: string; readonly state: string }[];
   /** Those that no worker can run, with the reason, by name. */
@@ -71,6 +73,7 @@ export function summarize(snapshot: Snapshot, nowMs: number, endpoints: readonly
       load: workers.reduce((sum, { nodeId }) => sum + loadOf(snapshot, nodeId), 0),
       capacity: workers.reduce((sum, { value }) => sum + value.capacity, 0),
     },
+    drained: drainedWorkers(snapshot, nowMs),
     paused: [...snapshot.jobs.values()]
       .filter((entry) => jobState(entry, nowMs) === 'paused')
       .map((entry) => ({ name: entry.name, state: stateText(entry, nowMs) })),

@@ -30,6 +30,8 @@ export class Nemesis {
   readonly #world: World;
   readonly #random: Random;
   readonly #sizes: Random;
+  readonly #operators: Random;
+  readonly #drained = new Set<string>();
   readonly #strikes: readonly Strike[];
   readonly #totalWeight: number;
   readonly #definitions: Map<string, Definition>;
@@ -40,6 +42,7 @@ export class Nemesis {
     this.#world = world;
     this.#random = world.random.fork('nemesis');
     this.#sizes = world.random.fork('sizes of limits');
+    this.#operators = world.random.fork('drains and hand-overs');
     this.#definitions = new Map(world.scenario.restless);
     this.#strikes = [
       [5, () => this.#network()],
@@ -64,9 +67,11 @@ export class Nemesis {
     this.#totalWeight = this.#strikes.reduce((sum, [weight]) => sum + weight, 0);
   }
 
-  /** One fault, drawn by weight; now and then also another size for a limit. */
+  /** One fault, drawn by weight; now and then also another size for a limit, a drain, a hand-over. */
   strike(): void {
     if (this.#sizes.chance(0.25)) this.#resize();
+    if (this.#operators.chance(0.15)) this.#drain();
+    if (this.#operators.chance(0.1)) this.#handOver();
     let draw = this.#random.int(this.#totalWeight);
     for (const [weight, strike] of this.#strikes) {
       draw -= weight;
@@ -85,6 +90,7 @@ export class Nemesis {
       worker.thaw();
       if (worker.isWrong) this.#setRight(worker);
     }
+    for (const name of this.#drained) world.drain(name, false);
     for (const [name, size] of world.scenario.limits) world.setLimit(name, size);
     for (const name of this.#definitions.keys()) world.putJob(name, this.#redraw(name));
     if (world.workers.length < 2) world.addWorker();
@@ -175,6 +181,26 @@ export class Nemesis {
     this.#later(this.#duration() + LONG_MS / 2, () => {
       if (world.present.includes(worker)) this.#setRight(worker);
     });
+  }
+
+  /** Any of them, all at once too; often one that was drained before takes runs again. */
+  #drain(): void {
+    const { workers } = this.#world;
+    const [resumed] = this.#drained;
+    if (resumed !== undefined && this.#operators.chance(0.6)) {
+      this.#drained.delete(resumed);
+      return this.#world.drain(resumed, false);
+    }
+    if (workers.length === 0) return;
+    const { name } = this.#operators.pick(workers);
+    this.#drained.add(name);
+    this.#world.drain(name, true);
+  }
+
+  #handOver(): void {
+    const { workers } = this.#world;
+    const isNamed = workers.length > 0 && this.#operators.chance(0.4);
+    this.#world.handOver(isNamed ? this.#operators.pick(workers).name : null);
   }
 
   // ── etcd ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -204,6 +204,19 @@ export class World {
     this.#write({ type: 'put', key: this.keys.kills + runId, value });
   }
 
+  /** Asks that workers of the name take nothing more, or no longer asks it. */
+  drain(name: string, isAsked: boolean): void {
+    const key = this.keys.drain(name);
+    this.note(`${name} is ${isAsked ? 'asked to drain' : 'asked to drain no more'}`);
+    this.#write(isAsked ? { type: 'put', key, value: '{}' } : { type: 'delete', key });
+  }
+
+  /** Asks the leader, should there be one, to hand over. */
+  handOver(to: string | null): void {
+    this.note(`asked to hand over to ${to ?? 'anybody'}`);
+    this.#write({ type: 'put', key: this.keys.handover, value: JSON.stringify({ by: OPERATOR, to }) });
+  }
+
   #write(operation: Operation): void {
     this.etcd.txn({ compare: [], success: [operation] }, OPERATOR);
   }
