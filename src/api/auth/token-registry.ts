@@ -6,17 +6,17 @@
  * for `MAX_STALE_MS`: somebody who watches an outage is not locked out by it, and a node that was cut off obeys a revoked
  * token no longer than that. Before the first listing, and after this time, nobody gets in.
  */
-import type { Clock, Timer } from '../../clock.js';
-import { EtcronError, messageOf } from '../../errors.js';
+import type { Clock } from '../../clock.js';
+import { EtcronError } from '../../errors.js';
 import type { Keys } from '../../etcd/keys.js';
 import { Mirror } from '../../etcd/mirror.js';
 import { prefixRange, type Store } from '../../etcd/store.js';
 import { decodeToken, isExpired, type TokenRecord } from '../../operations/tokens/token-record.js';
 import { matchesHash, parseToken } from '../../operations/tokens/token.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { LazyService } from '../lazy-service.js';
 
 export const MAX_STALE_MS = 5 * 60_000;
-const IDLE_MS = 5 * 60_000;
 
 export interface TokenRegistryContext {
   readonly store: Store;
@@ -43,96 +43,70 @@ export interface KnownTokens {
 
 export class TokenRegistry {
   readonly #context: TokenRegistryContext;
+  readonly #mirror: LazyService<Mirror>;
   readonly #listeners = new Set<() => void>();
-  #mirror: Mirror | null = null;
-  #starting: Promise<Mirror> | null = null;
-  #idle: Timer | null = null;
-  #lastUsedMs = 0;
-  #currentAtMs = 0;
-  #closed = false;
+  /** When the mirror that was asked last was certainly current. */
+  #current: { readonly mirror: Mirror; atMs: number } | null = null;
 
   constructor(context: TokenRegistryContext) {
+    const { store, keys, clock, log } = context;
     this.#context = context;
+    this.#mirror = new LazyService(() => {
+      const mirror = new Mirror(store, prefixRange(keys.tokens), { clock, log, name: 'tokens' });
+      mirror.onChange(() => {
+        for (const listener of [...this.#listeners]) listener();
+      });
+      return mirror;
+    }, clock);
   }
 
   /** Rejects with a `StoreError` or ETCRON_ETCD_UNREACHABLE when the tokens are not known. */
   async known(): Promise<KnownTokens> {
-    const { clock, keys } = this.#context;
-    const mirror = this.#mirror ?? (await (this.#starting ??= this.#start()));
+    const { clock } = this.#context;
+    const mirror = await this.#mirror.use();
     const nowMs = clock.monotonicMs();
-    this.#lastUsedMs = nowMs;
-    if (mirror.connected) this.#currentAtMs = nowMs;
-    else if (nowMs - this.#currentAtMs > MAX_STALE_MS) throw staleTokens();
-    return { isEmpty: mirror.size === 0, check: (text) => check(mirror, keys, text, clock.now()) };
+    if (this.#current?.mirror !== mirror) this.#current = { mirror, atMs: nowMs };
+    if (mirror.connected) this.#current.atMs = nowMs;
+    else if (nowMs - this.#current.atMs > MAX_STALE_MS) throw staleTokens();
+    return { isEmpty: mirror.size === 0, check: (text) => this.#check(mirror, text) };
   }
 
-  /** Called after each change. Returns the function that ends it. */
+  /** Calls `listener` after each change, from now on until the function that is returned is called. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    const held = this.#mirror.hold();
+    // Where it cannot be held there is nothing to be heard either.
+    held.catch(() => undefined);
+    return () => {
+      this.#listeners.delete(listener);
+      held.then(({ release }) => release()).catch(() => undefined);
+    };
   }
 
   /** The token still exists; null: there is still none at all. True where that is not known. */
   stillCounts(tokenId: string | null): boolean {
-    const mirror = this.#mirror;
+    const mirror = this.#mirror.current;
     if (mirror === null) return true;
     return tokenId === null ? mirror.size === 0 : mirror.get(this.#context.keys.token(tokenId)) !== undefined;
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#idle?.cancel();
-    const mirror = this.#mirror ?? (await this.#starting?.catch(() => null));
-    this.#mirror = null;
-    await mirror?.stop();
+  close(): Promise<void> {
+    return this.#mirror.close();
   }
 
-  async #start(): Promise<Mirror> {
-    const { store, keys, clock, log } = this.#context;
-    const mirror = new Mirror(store, prefixRange(keys.tokens), { clock, log, name: 'tokens' });
-    mirror.onChange(() => {
-      for (const listener of this.#listeners) listener();
-    });
-    try {
-      await mirror.start();
-      this.#currentAtMs = clock.monotonicMs();
-      if (this.#closed) throw new EtcronError('ETCRON_ETCD_UNREACHABLE', 'this server is stopping');
-      this.#mirror = mirror;
-      this.#endWhenIdle(IDLE_MS);
-      return mirror;
-    } catch (error) {
-      await mirror.stop();
-      if (error instanceof EtcronError) throw error;
-      throw new EtcronError('ETCRON_ETCD_UNREACHABLE', `the tokens cannot be read: ${messageOf(error)}`);
-    } finally {
-      this.#starting = null;
-    }
+  #check(mirror: Mirror, text: string): TokenCheck {
+    const { keys, clock } = this.#context;
+    const token = parseToken(text);
+    if (token === null) return { ok: false, reason: 'malformed', id: null };
+    const { id } = token;
+    const kv = mirror.get(keys.token(id));
+    const decoded = kv ? decodeToken(kv) : null;
+    const record = decoded?.ok ? decoded.value : null;
+    const isRight = matchesHash(token, record?.hash ?? null);
+    if (!isRight || record === null) return { ok: false, reason: 'unknown', id };
+    if (isExpired(record, clock.now())) return { ok: false, reason: 'expired', id };
+    return { ok: true, id, token: record };
   }
-
-  #endWhenIdle(delayMs: number): void {
-    const { clock } = this.#context;
-    this.#idle = clock.setTimer(delayMs, () => {
-      const restMs = this.#lastUsedMs + IDLE_MS - clock.monotonicMs();
-      // Answers that go on listen, to end with their token.
-      if (this.#listeners.size > 0) return this.#endWhenIdle(IDLE_MS);
-      if (restMs > 0) return this.#endWhenIdle(restMs);
-      const mirror = this.#mirror;
-      this.#mirror = null;
-      void mirror?.stop();
-    });
-  }
-}
-
-function check(mirror: Mirror, keys: Keys, text: string, nowMs: number): TokenCheck {
-  const token = parseToken(text);
-  if (token === null) return { ok: false, reason: 'malformed', id: null };
-  const kv = mirror.get(keys.token(token.id));
-  const decoded = kv ? decodeToken(kv) : null;
-  const record = decoded?.ok ? decoded.value : null;
-  const { id } = token;
-  if (!matchesHash(token, record?.hash ?? null) || record === null)
-    return { ok: false, reason: 'unknown', id };
-  return isExpired(record, nowMs) ? { ok: false, reason: 'expired', id } : { ok: true, id, token: record };
 }
 
 function staleTokens(): EtcronError {
