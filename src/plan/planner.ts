@@ -29,6 +29,7 @@ import { Conflicts } from './conflicts.js';
 import { DirtyJobs } from './dirty-jobs.js';
 import { GuardedFirings } from './guarded-firings.js';
 import { CursorChangedError, NotLeaderError } from './leader-writer.js';
+import { MisfireReport } from './misfire-report.js';
 import { Overdue } from './overdue.js';
 import type { PlannerContext, TermContext } from './planner-context.js';
 import { Progress } from './progress.js';
@@ -44,6 +45,7 @@ export class Planner {
   readonly #replanner: Replanner;
   readonly #overdue: Overdue;
   readonly #ahead: Ahead;
+  readonly #misfired: MisfireReport;
   /** The cursor is to be taken up, for the first time or again. */
   #needsCursor = true;
   #waitsForView = false;
@@ -60,7 +62,9 @@ export class Planner {
     const dirty = new DirtyJobs(context, progress, () => this.poke());
     const conflicts = new Conflicts(context, progress, signal);
     const guarded = new GuardedFirings(context, progress);
-    const misfires = new MisfireResolver(context, progress, guarded);
+    const report = new MisfireReport(context.log);
+    const misfires = new MisfireResolver(context, progress, guarded, report);
+    this.#misfired = report;
     const parts = { progress, dirty, conflicts, guarded, misfires };
     this.#progress = progress;
     this.#dirty = dirty;
@@ -129,8 +133,12 @@ export class Planner {
     // What is dirty now was changed at or before this basis or is listed with a later revision.
     const { basis } = this.#progress;
     const overdueThroughMs = this.#context.clock.now() - this.#context.options.misfireAfterMs;
-    await this.#replanner.planDirty(overdueThroughMs);
-    await this.#overdue.resolve(overdueThroughMs);
+    try {
+      await this.#replanner.planDirty(overdueThroughMs);
+      await this.#overdue.resolve(overdueThroughMs);
+    } finally {
+      this.#misfired.close();
+    }
     try {
       await this.#ahead.plan(basis);
     } catch (error) {

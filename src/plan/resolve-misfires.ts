@@ -18,6 +18,7 @@ import { isToStart } from './firing-state.js';
 import { GUARDED_BATCH, type GuardedFirings } from './guarded-firings.js';
 import type { CommitResult } from './leader-writer.js';
 import { decideMisfires, type MisfireDecision } from './misfire.js';
+import type { MisfireReport } from './misfire-report.js';
 import type { TermContext } from './planner-context.js';
 import type { Progress } from './progress.js';
 import { lastStart, whyNotStarted } from './start-deadline.js';
@@ -26,8 +27,10 @@ export class MisfireResolver {
   readonly #context: TermContext;
   readonly #progress: Progress;
   readonly #guarded: GuardedFirings;
+  readonly #report: MisfireReport;
 
-  constructor(context: TermContext, progress: Progress, guarded: GuardedFirings) {
+  constructor(context: TermContext, progress: Progress, guarded: GuardedFirings, report: MisfireReport) {
+    this.#report = report;
     this.#context = context;
     this.#progress = progress;
     this.#guarded = guarded;
@@ -42,7 +45,7 @@ export class MisfireResolver {
     throughMs: number,
     afterConflict: boolean,
   ): Promise<CommitResult> {
-    const { view, store, keys, clock, log } = this.#context;
+    const { view, store, keys, clock } = this.#context;
     const nowMs = clock.now();
     const isLate = (due: number): boolean => {
       const lastMs = lastStart(job, () => schedule, due);
@@ -79,10 +82,8 @@ export class MisfireResolver {
       nowMs,
     });
     if (decision.run.length + decision.missed.length === 0) return { committed: true, revision: 0 };
-    log.warn(
-      { job: name, policy: job.misfire.policy, run: decision.run.length, missed: decision.missed.length },
-      'due times were not started in time',
-    );
+    const { run, missed: gone } = decision;
+    this.#report.add({ job: name, policy: job.misfire.policy, run: run.length, missed: gone.length });
     for (const { dues, reason } of this.#missedParts(job, decision, waiting, isLate)) {
       const { atLeast } = decision;
       const missed = await this.#recordMissed(name, schedule, { dues, atLeast }, waiting, reason);
