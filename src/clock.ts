@@ -13,6 +13,11 @@ export interface Clock {
    * above 24.8 days). A negative delay counts as 0.
    */
   setTimer(delayMs: number, callback: () => void): Timer;
+  /**
+   * Calls `callback` in the next turn of the event loop: for waiting out the last millisecond before a due time, since timers
+   * come a millisecond or two late. A clock of tests has none, and needs none.
+   */
+  readonly soon?: (callback: () => void) => Timer;
   /** Its wall never jumps, so that nobody has to look after it. Only a test's clock can promise that. */
   readonly isSteady?: boolean;
 }
@@ -39,6 +44,10 @@ export const systemClock: Clock = {
     };
     arm(delayMs);
     return { cancel: () => clearTimeout(handle) };
+  },
+  soon(callback) {
+    const handle = setImmediate(callback);
+    return { cancel: () => clearImmediate(handle) };
   },
 };
 

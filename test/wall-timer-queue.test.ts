@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '../src/clock.js';
 import { FakeClock } from '../src/testing/fake-clock.js';
 import { WallTimerQueue } from '../src/wall-timer-queue.js';
 
@@ -78,5 +79,56 @@ describe('WallTimerQueue', () => {
     expect(queue.held).toBeLessThan(100);
     expect(queue.size).toBe(1);
     queue.close();
+  });
+
+  /** Timers come 2 ms late, as they may; turns of the event loop come every quarter of a millisecond. */
+  function setUpPunctual() {
+    const clock = new FakeClock(1_000_000);
+    const spins: number[] = [];
+    const late: Clock = {
+      now: () => Math.floor(clock.now()),
+      monotonicMs: () => clock.monotonicMs(),
+      setTimer: (delayMs, callback) => clock.setTimer(delayMs + (delayMs > 10 ? 0.4 : 2), callback),
+      soon: (callback) => {
+        spins.push(clock.monotonicMs());
+        return clock.setTimer(0.25, callback);
+      },
+    };
+    const calls: number[] = [];
+    const queue = new WallTimerQueue(late, (keys) => calls.push(...keys.map(() => clock.now() - 1_000_000)), {
+      punctual: true,
+    });
+    return { clock, queue, calls, spins };
+  }
+
+  it('is punctual where it can ask the clock again and again, and not early', async () => {
+    const { clock, queue, calls, spins } = setUpPunctual();
+    queue.set('x', 1_000_500);
+    await clock.advance(2_000);
+    expect(calls).toHaveLength(1);
+    expect(calls[0]).toBeGreaterThanOrEqual(500);
+    expect(calls[0]).toBeLessThan(500.5);
+    expect(spins.length).toBeGreaterThan(0);
+  });
+
+  it('does not spend its time on being punctual', async () => {
+    const { clock, queue, calls, spins } = setUpPunctual();
+    for (let ms = 1; ms <= 1_000; ms += 1) queue.set(`at ${ms}`, 1_000_000 + ms);
+    await clock.advance(1_500);
+    expect(calls).toHaveLength(1_000);
+    // 3 ms in 200.
+    expect(spins.length * 0.25).toBeLessThan(1_000 * (3.5 / 200) + 4);
+  });
+
+  it('falls back to its timer when the wall clock is set back meanwhile', async () => {
+    const { clock, queue, calls, spins } = setUpPunctual();
+    queue.set('x', 1_000_500);
+    await clock.advance(499.5);
+    clock.stepWall(-5_000);
+    await clock.advance(4_000);
+    expect(calls).toEqual([]);
+    expect(spins.length).toBeLessThan(30);
+    await clock.advance(2_000);
+    expect(calls).toHaveLength(1);
   });
 });

@@ -34,9 +34,10 @@ export class Executions {
     this.#context = context;
     this.#view = view;
     this.#onFreed = onFreed;
-    this.#starts = new WallTimerQueue(context.clock, (runIds) => {
+    const start = (runIds: readonly string[]): void => {
       for (const runId of runIds) this.#byRun.get(runId)?.tryStart();
-    });
+    };
+    this.#starts = new WallTimerQueue(context.clock, start, { punctual: true });
     this.#unsubscribe = view.onChange((changes) => this.#onView(changes));
   }
 
