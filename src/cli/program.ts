@@ -6,6 +6,7 @@ import { applyCommand } from './commands/apply.js';
 import { auditCommand } from './commands/audit.js';
 import { backfillCommand } from './commands/backfill.js';
 import { devCommand } from './commands/dev.js';
+import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
 import { importCommand } from './commands/import.js';
 import { jobsCommand } from './commands/jobs.js';
@@ -58,6 +59,7 @@ export function createProgram(environment: CliEnvironment): Command {
     .addCommand(workerCommand())
     .addCommand(workersCommand())
     .addCommand(statusCommand())
+    .addCommand(doctorCommand())
     .commandsGroup('Jobs:')
     .addCommand(validateCommand())
     .addCommand(applyCommand())
