@@ -1,4 +1,5 @@
 /** What the HTTP API works with. It is plain code: a worker runs it in a thread of its own, `etcron serve` and tests in theirs. */
+import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../clock.js';
 import type { Keys } from '../etcd/keys.js';
 import type { Store } from '../etcd/store.js';
@@ -12,6 +13,8 @@ export interface ApiContext {
   /** The worker whose API this is; null for `etcron serve`. */
   readonly worker: WorkerPort | null;
   readonly settings: ApiSettings;
+  /** What else is served, such as the page; registered after the routes. */
+  readonly extensions?: readonly ((app: FastifyInstance) => Promise<void>)[];
 }
 
 export interface ApiSettings {
@@ -23,8 +26,10 @@ export interface ApiSettings {
   readonly requestsPerSecond?: number;
   /** Event streams at once. */
   readonly maxStreams?: number;
-  /** The folder of the built page; null serves none. */
-  readonly pageDir?: string | null;
+  /** The name of the worker whose API this is, and its own folder with the output of runs; null: it keeps none. */
+  readonly output?: { readonly worker: string; readonly folder: string } | null;
+  /** By which the certificates of other workers' APIs are verified, PEM; the system's authorities by default. */
+  readonly peerCa?: Buffer | string;
 }
 
 /** What the API may know of the worker that it belongs to; it lives in another thread. */

@@ -114,6 +114,7 @@ function refusal(code: string | undefined, message: string | undefined, request:
       return 'the body is empty, and its content-type promises JSON';
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
       return 'the body is not JSON';
+    case undefined:
     default:
       return message ?? 'the request is not understood';
   }

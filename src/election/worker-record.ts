@@ -19,6 +19,8 @@ export const workerRecordSchema = z.object({
   clock: isoTime.nullable().default(null),
   /** Its clock is off the others': it takes nothing. */
   skewed: z.boolean().default(false),
+  /** Where its HTTP API is, for other nodes and for people; null: it has none. */
+  api: z.string().nullable().default(null),
 });
 
 export type WorkerRecord = z.output<typeof workerRecordSchema>;

@@ -51,6 +51,8 @@ export interface IncarnationContext {
   readonly watchdog?: WorkerWatch | undefined;
   readonly executions: Executions;
   readonly clockGuard: ClockGuard;
+  /** Where the HTTP API of this worker is; null: it has none. */
+  readonly api: () => string | null;
   /** Aborted when the node stops for good. */
   readonly stopped: AbortSignal;
   /** The lease is gone. */
@@ -311,6 +313,11 @@ export class Incarnation {
     });
   }
 
+  /** What the others know of this worker has changed. */
+  announce(): void {
+    this.#publishClock();
+  }
+
   #publishClock(): void {
     this.#publishClockLater();
     if (!this.#session.isTrusted()) return;
@@ -439,6 +446,7 @@ export class Incarnation {
       startedAt: this.#startedAtMs,
       clock: clock.now(),
       skewed: this.#skewed,
+      api: this.#context.api(),
     };
     const text = encodeRecord(workerRecordSchema, record);
     const txn = { compare: [], success: [put(keys.worker(this.nodeId), text, this.#session.leaseId)] };

@@ -73,6 +73,7 @@ export class Node implements Service {
   readonly #clockGuard: ClockGuard;
   readonly #stopped = new AbortController();
   #life: Incarnation | null = null;
+  #api: string | null = null;
   #starting: Promise<void> | null = null;
   #living: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
@@ -151,6 +152,12 @@ export class Node implements Service {
     };
   }
 
+  /** Tells the others where the HTTP API of this worker is; null: it has none. */
+  announceApi(url: string | null): void {
+    this.#api = url;
+    this.#life?.announce();
+  }
+
   /** Where this node leads, it plans now, instead of after the stride. */
   planNow(): void {
     this.#life?.planNow();
@@ -189,6 +196,7 @@ export class Node implements Service {
       standby: this.#standby,
       executions: this.#executions,
       clockGuard: this.#clockGuard,
+      api: () => this.#api,
       stopped: this.#stopped.signal,
       onEnded: (nodeId) => {
         observer?.lost?.(nodeId);

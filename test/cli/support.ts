@@ -98,7 +98,7 @@ export class TestCli {
     const worker: WorkerRecord = {
       ...{ name: nodeId.replace(/-[^-]*$/, ''), host: 'h1', pid: 7, version: '0.1.0' },
       ...{ state: 'active', capacity: 4, labels: {}, handlers: [], startedAt: T0 - 60_000 },
-      ...{ clock: null, skewed: false, ...record },
+      ...{ clock: null, skewed: false, api: null, ...record },
     };
     this.#put(keys.worker(nodeId), encodeRecord(workerRecordSchema, worker), this.#lease());
   }

@@ -30,7 +30,7 @@ const EXAMPLES: readonly [string, z.ZodType, object][] = [
     workerRecordSchema,
     {
       ...{ name: 'w', host: 'h', pid: 1, version: '0', state: 'active', capacity: 1, labels: { a: 'b' } },
-      ...{ startedAt: AT, clock: AT, skewed: false },
+      ...{ startedAt: AT, clock: AT, skewed: false, api: null },
     },
   ],
   ['lock', lockRecordSchema, { node: 'n', worker: 'w', attempt: 1, claimedAt: AT }],

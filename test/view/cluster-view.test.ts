@@ -96,7 +96,7 @@ describe('ClusterView', () => {
   it('counts on no worker that no lease would ever take away', async () => {
     const worker = encodeRecord(workerRecordSchema, {
       ...{ name: 'w', host: 'h', pid: 1, version: '0', state: 'active', capacity: 1 },
-      ...{ labels: {}, handlers: [], startedAt: 0, clock: null, skewed: false },
+      ...{ labels: {}, handlers: [], startedAt: 0, clock: null, skewed: false, api: null },
     });
     const { leaseId } = etcd.leaseGrant(60_000);
     const key = keys.worker('w-aaaaaa');

@@ -10,7 +10,7 @@ function job(definition: Partial<JobDefinition>) {
 function worker(name: string, record: Partial<WorkerRecord> = {}): WorkerRecord {
   return {
     ...{ name, host: 'h', pid: 1, version: '0', state: 'active', capacity: 4 },
-    ...{ labels: {}, handlers: [], startedAt: 0, clock: null, skewed: false, ...record },
+    ...{ labels: {}, handlers: [], startedAt: 0, clock: null, skewed: false, api: null, ...record },
   };
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   durationMs,
   numberQuery,
+  optionalBody,
   outcomeCounts,
   pause,
   revision,
@@ -86,9 +87,9 @@ export const cluster = z
 
 export type ClusterStatus = z.output<typeof cluster>;
 
-export const handOverBody = z
-  .object({ to: textQuery.optional().describe('The name of the worker that should lead next') })
-  .default({});
+export const handOverBody = optionalBody(
+  z.object({ to: textQuery.optional().describe('The name of the worker that should lead next') }),
+);
 
 export const handedOver = z.object({ requested: z.literal(true), leader: z.string().nullable() });
 
@@ -171,7 +172,7 @@ export const worker = z
     clock: time.nullable().describe('What its clock showed when it last said so'),
     api: z.string().nullable().describe('Where its own API is; null for none'),
     drain: z
-      .object({ by: z.string().nullable(), reason: z.string().nullable(), at: time })
+      .object({ by: z.string().nullable(), reason: z.string().nullable(), at: time.nullable() })
       .nullable()
       .describe('Somebody asked it to drain'),
     runs: z.array(run).describe('What it has, the oldest first; not more than 50'),
@@ -183,13 +184,20 @@ export type WorkerView = z.output<typeof worker>;
 export const workerList = z.object({
   workers: z.array(worker),
   drains: z
-    .array(z.object({ name: z.string(), by: z.string().nullable(), reason: z.string().nullable(), at: time }))
+    .array(
+      z.object({
+        name: z.string(),
+        by: z.string().nullable(),
+        reason: z.string().nullable(),
+        at: time.nullable(),
+      }),
+    )
     .describe('Requests to drain, also for workers that are not there now'),
 });
 
 export const workerParams = z.object({ name: z.string().describe('The name of the worker') });
 
-export const drainBody = z.object({ reason: z.string().min(1).max(256).optional() }).default({});
+export const drainBody = optionalBody(z.object({ reason: z.string().min(1).max(256).optional() }));
 
 export const drained = z.object({ name: z.string(), draining: z.boolean(), changed: z.boolean() });
 

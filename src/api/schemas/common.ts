@@ -45,6 +45,11 @@ export const timeQuery = z
   })
   .describe('A moment: ISO 8601 (in UTC unless it says otherwise), or ms since the epoch');
 
+/** A body that may be left out: then it is `{}`. */
+export function optionalBody<Schema extends z.ZodType>(schema: Schema) {
+  return schema.nullish().transform((body): z.output<Schema> => body ?? schema.parse({}));
+}
+
 /** A whole number in a query. */
 export function numberQuery(min: number, max: number, fallback: number): z.ZodType<number> {
   return z.coerce

@@ -8,13 +8,14 @@ import { jobState } from './jobs.js';
 import { run } from './runs.js';
 import { revision, runId, time } from './common.js';
 
-export const EVENT_NAMES = ['jobs', 'firings', 'runs', 'workers', 'leader', 'reset'] as const;
+export const EVENT_NAMES = ['ready', 'jobs', 'firings', 'runs', 'workers', 'leader', 'reset'] as const;
 
 export type EventName = (typeof EVENT_NAMES)[number];
 
 const more = z.boolean().describe('More changed than is listed here: ask for the list again');
 
 export const eventSchemas = {
+  ready: z.object({ revision, at: time }),
   jobs: z.object({
     changed: z.array(z.object({ name: z.string(), state: jobState, revision })),
     removed: z.array(z.string()),

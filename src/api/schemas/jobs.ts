@@ -5,6 +5,7 @@ import {
   definitionProblem,
   nextCursor,
   numberQuery,
+  optionalBody,
   outcome,
   outcomeCounts,
   pause,
@@ -120,16 +121,16 @@ export const savedJob = z.object({
 
 export const deletedJob = z.object({ deleted: z.string() });
 
-export const pauseBody = z
-  .object({
+export const pauseBody = optionalBody(
+  z.object({
     reason: z.string().min(1).max(256).optional(),
     until: z
       .string()
       .max(64)
       .optional()
       .describe('A moment, in the time zone of the job unless it says otherwise'),
-  })
-  .default({});
+  }),
+);
 
 export const pausedJob = z.object({
   name: z.string(),
@@ -215,4 +216,9 @@ export const jobDiff = z.object({
       ),
     }),
   ),
+});
+
+export const preconditionHeaders = z.object({
+  'if-match': z.string().max(64).optional().describe('The `ETag` of the job that is to be changed'),
+  'if-none-match': z.string().max(64).optional().describe('`*`: only where there is no such job'),
 });

@@ -5,6 +5,7 @@ import {
   durationMs,
   nextCursor,
   numberQuery,
+  optionalBody,
   outcome,
   revision,
   runId,
@@ -145,9 +146,9 @@ export const runParams = z.object({
   due: z.string().describe('`<due time>[+suffix]`, as in the id of the run'),
 });
 
-export const killBody = z
-  .object({ reason: z.string().min(1).max(256).default('no reason given') })
-  .default({ reason: 'no reason given' });
+export const killBody = optionalBody(
+  z.object({ reason: z.string().min(1).max(256).default('no reason given') }),
+);
 
 export const killed = z.object({ run: runId, requested: z.literal(true) });
 

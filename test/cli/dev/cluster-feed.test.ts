@@ -38,7 +38,7 @@ function setup() {
     worker: (nodeId: string, name: string, state: 'active' | 'draining' = 'active') => {
       const facts = {
         ...{ name, host: 'h', pid: 1, version: '0', state, capacity: 1, labels: {}, startedAt: 0 },
-        ...{ handlers: [], clock: null, skewed: false },
+        ...{ handlers: [], clock: null, skewed: false, api: null },
       };
       const { leaseId } = server.leaseGrant(24 * 3_600_000);
       return write(put(keys.worker(nodeId), encodeRecord(workerRecordSchema, facts), leaseId));

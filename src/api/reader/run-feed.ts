@@ -1,0 +1,207 @@
+/**
+ * The run records of the cluster in memory, newest first, kept current by a watch: what lists, charts and the station board
+ * are made of. Begins with the first question and ends when nobody asks any more.
+ *
+ *     start: counted → read in pages (of more than fit, only the newest) → watched from the revision of the count on
+ *     watch lost (compacted): read again, beside what is shown meanwhile
+ *
+ * Pages are read at the newest revision each: what changed in between comes once more by the watch, which begins before
+ * them. A put that comes twice changes nothing, and a delete takes away what no longer is.
+ */
+import { Backoff } from '../../backoff.js';
+import { sleep } from '../../clock.js';
+import { messageOf, type EtcronError } from '../../errors.js';
+import { parseRunId, type FiringId } from '../../etcd/keys.js';
+import { readPage } from '../../etcd/listing.js';
+import { prefixRange, type KeyRange, type KeyValue, type Watch, type WatchEvent } from '../../etcd/store.js';
+import { isoText } from '../../etcd/record.js';
+import type { Service } from '../../service.js';
+import type { ApiContext } from '../context.js';
+import { runItem, type RunItem } from './run-item.js';
+import { RunShelf } from './run-shelf.js';
+
+export const MAX_RUNS_HELD = 100_000;
+
+export interface RunChanges {
+  readonly ended: readonly RunItem[];
+  /** Pruned, or removed by somebody. */
+  readonly removed: number;
+  /** Read anew: anything may have changed. */
+  readonly relisted: boolean;
+}
+
+type Context = Pick<ApiContext, 'store' | 'keys' | 'clock' | 'log'>;
+
+const KEYS_PER_PAGE = 5_000;
+const VALUES_PER_PAGE = 500;
+/** Names and reasons are few; what is more than this is not worth sharing. */
+const MAX_SHARED = 10_000;
+
+export class RunFeed implements Service {
+  readonly #context: Context;
+  readonly #max: number;
+  readonly #listeners = new Set<(changes: RunChanges) => void>();
+  readonly #stopped = new AbortController();
+  readonly #shared = new Map<string, string>();
+  #shelf: RunShelf;
+  #watch: Watch | null = null;
+  #revision = 0;
+  #relisting: Promise<void> | null = null;
+
+  constructor(context: Context, max: number = MAX_RUNS_HELD) {
+    this.#context = context;
+    this.#max = max;
+    this.#shelf = new RunShelf(max);
+  }
+
+  get shelf(): RunShelf {
+    return this.#shelf;
+  }
+
+  /** Everything up to here is known. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** All records with due times from here on are held. */
+  knowsSince(dueMs: number): boolean {
+    const { floorMs } = this.#shelf;
+    return floorMs === null || dueMs > floorMs;
+  }
+
+  onChange(listener: (changes: RunChanges) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async start(): Promise<void> {
+    await this.#list();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort(new Error('the feed was stopped'));
+    this.#watch?.close();
+    await this.#relisting;
+  }
+
+  async #list(): Promise<void> {
+    const { store, keys } = this.#context;
+    const range = prefixRange(keys.runs);
+    const { count, revision } = await store.range(range, { countOnly: true });
+    const shelf = new RunShelf(this.#max);
+    if (count <= this.#max) await this.#read(shelf, range);
+    else await this.#readNewest(shelf, range);
+    this.#stopped.signal.throwIfAborted();
+    this.#shelf = shelf;
+    this.#revision = revision;
+    this.#watch = store.watch(range, revision + 1, {
+      onEvents: (events) => this.#apply(events),
+      onLost: (error) => this.#listAgain(error),
+    });
+  }
+
+  async #read(shelf: RunShelf, { start, end }: KeyRange): Promise<void> {
+    const { store } = this.#context;
+    for (let from = start; ;) {
+      const page = await readPage(store, { start: from, end }, { limit: VALUES_PER_PAGE });
+      this.#stopped.signal.throwIfAborted();
+      for (const kv of page.kvs) {
+        const item = this.#itemOf(kv);
+        if (item) shelf.put(item);
+      }
+      const last = page.kvs.at(-1);
+      if (!page.more || !last) return;
+      from = `${last.key}\0`;
+    }
+  }
+
+  /** The keys tell from which due time on they fit; of each job only what is newer is read. */
+  async #readNewest(shelf: RunShelf, { start, end }: KeyRange): Promise<void> {
+    const { store, keys } = this.#context;
+    const jobs = new Set<string>();
+    const dueTimes: number[] = [];
+    for (let from = start; ;) {
+      const page = await readPage(store, { start: from, end }, { limit: KEYS_PER_PAGE, keysOnly: true });
+      this.#stopped.signal.throwIfAborted();
+      for (const { key } of page.kvs) {
+        const id = this.#idOf(key);
+        if (!id) continue;
+        jobs.add(id.job);
+        dueTimes.push(id.dueMs);
+      }
+      const last = page.kvs.at(-1);
+      if (!page.more || !last) break;
+      from = `${last.key}\0`;
+    }
+    const sorted = Float64Array.from(dueTimes).sort();
+    const floorMs = sorted[Math.max(0, sorted.length - this.#max - 1)] ?? 0;
+    shelf.lacksThrough(floorMs);
+    for (const job of jobs) {
+      const ofJob = keys.runsOf(job);
+      await this.#read(shelf, { start: `${ofJob.start}${isoText(floorMs + 1)}`, end: ofJob.end });
+    }
+  }
+
+  #apply(events: readonly WatchEvent[]): void {
+    const ended: RunItem[] = [];
+    let removed = 0;
+    for (const event of events) {
+      const key = event.type === 'put' ? event.kv.key : event.key;
+      const id = this.#idOf(key);
+      if (!id) continue;
+      if (event.type === 'delete') {
+        this.#shelf.delete(id);
+        removed += 1;
+      } else {
+        const item = runItem(id, event.kv, this.#share);
+        this.#shelf.put(item);
+        ended.push(item);
+      }
+    }
+    const last = events.at(-1);
+    if (last) this.#revision = last.type === 'put' ? last.kv.modRevision : last.modRevision;
+    this.#tell({ ended, removed, relisted: false });
+  }
+
+  #listAgain(error: EtcronError): void {
+    const { clock, log } = this.#context;
+    this.#watch?.close();
+    if (this.#stopped.signal.aborted) return;
+    log.debug({ err: error.message }, 'the watch of the run records is lost; reading them again');
+    const backoff = new Backoff(100, 5_000, Math.random);
+    this.#relisting = (async () => {
+      while (!this.#stopped.signal.aborted) {
+        try {
+          await this.#list();
+          this.#tell({ ended: [], removed: 0, relisted: true });
+          return;
+        } catch (failure) {
+          log.debug({ err: messageOf(failure) }, 'the run records could not be read; trying again');
+          await sleep(clock, backoff.nextMs(), this.#stopped.signal).catch(() => undefined);
+        }
+      }
+    })();
+  }
+
+  #tell(changes: RunChanges): void {
+    for (const listener of [...this.#listeners]) listener(changes);
+  }
+
+  #itemOf(kv: KeyValue): RunItem | null {
+    const id = this.#idOf(kv.key);
+    return id && runItem(id, kv, this.#share);
+  }
+
+  #idOf(key: string): FiringId | null {
+    const id = parseRunId(key.slice(this.#context.keys.runs.length));
+    return id && { ...id, job: this.#share(id.job) };
+  }
+
+  readonly #share = (text: string): string => {
+    const known = this.#shared.get(text);
+    if (known !== undefined) return known;
+    if (this.#shared.size >= MAX_SHARED) this.#shared.clear();
+    this.#shared.set(text, text);
+    return text;
+  };
+}

@@ -1,0 +1,44 @@
+/** `GET /api/v1/events`: what happens, as it happens. */
+import { z } from 'zod';
+import type { ApiApp, ApiServices } from '../services.js';
+import { answersText, VIEWER } from './answers.js';
+
+const description = `Server-sent events. \`ready\` comes first, then what changes: \`jobs\`, \`firings\`, \`runs\`, \`workers\`, \`leader\`.
+Each tells the new state, so that one that comes twice does no harm. The \`id\` is opaque; a client that comes back sends the last one
+as \`Last-Event-ID\`, to any node, and gets what it missed, or \`reset\` when that is not known any more: then it reads its lists again.
+Connect first and read the lists then, and nothing is missed. Heartbeats (comments) come every 15 seconds.`;
+
+export function eventRoutes(app: ApiApp, { events }: ApiServices): void {
+  app.get(
+    '/events',
+    {
+      config: VIEWER,
+      schema: {
+        tags: ['events'],
+        summary: 'What happens, as it happens',
+        description,
+        headers: z.object({
+          'last-event-id': z
+            .string()
+            .max(100)
+            .optional()
+            .describe('The `id` of the last event that was received'),
+        }),
+        response: answersText('text/event-stream', z.string()),
+      },
+    },
+    async (request, reply) => {
+      const lastId = request.headers['last-event-id'] ?? null;
+      const headers = reply.getHeaders();
+      reply.hijack();
+      try {
+        await events.open(reply.raw, headers, lastId);
+      } catch (error) {
+        // Nothing was sent: it can be told like any other error.
+        reply.raw.removeAllListeners('close');
+        throw error;
+      }
+      return reply;
+    },
+  );
+}
