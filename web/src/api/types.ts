@@ -4,6 +4,7 @@ import type * as access from '../../../src/api/schemas/access.js';
 import type * as cluster from '../../../src/api/schemas/cluster.js';
 import type * as common from '../../../src/api/schemas/common.js';
 import type * as jobs from '../../../src/api/schemas/jobs.js';
+import type * as output from '../../../src/api/schemas/output.js';
 import type * as runs from '../../../src/api/schemas/runs.js';
 
 export type Role = z.output<typeof access.role>;
@@ -38,6 +39,7 @@ export type DueTime = z.output<typeof jobs.dueTime>;
 export type SavedJob = z.output<typeof jobs.savedJob>;
 export type Validation = z.output<typeof jobs.validation>;
 
+export type KeptOutput = z.output<typeof output.keptOutput>;
 export type Run = z.output<typeof runs.run>;
 export type RunState = z.output<typeof runs.runState>;
 export type RunDetails = z.output<typeof runs.runDetails>;

@@ -33,7 +33,7 @@ export function Header({ onFind, onHelp }: { onFind: () => void; onHelp: () => v
   return (
     <header class="head">
       <div class="head-in">
-        <Link href="/" class="brand" aria-label="etcron, overview">
+        <Link href="/" class="brand">
           <svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
             <circle cx="12" cy="12" r="9" />
             <path d="M12 6.5V12l4 2.7" />

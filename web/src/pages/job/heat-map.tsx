@@ -1,5 +1,5 @@
 /** A square a day, weeks side by side, in the tone of the worst that happened. The numbers are said for each day. */
-import { useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { JobHistory, Outcome } from '../../api/types.js';
 import { durationText } from '../../format/time.js';
 import { plural } from '../../format/words.js';
@@ -10,11 +10,14 @@ type Day = JobHistory['days'][number];
 const DAY_MS = 86_400_000;
 const CELL = 14;
 const GAP = 3;
-const WEEKS = 26;
+const WEEKS = 52;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 export function HeatMap({ history, today }: { history: JobHistory; today: string }) {
   const [chosen, setChosen] = useState<string | null>(null);
+  const box = useRef<HTMLDivElement>(null);
+  // Today is what matters, where not all fits.
+  useLayoutEffect(() => box.current?.scrollTo({ left: box.current.scrollWidth }), []);
   const byDate = new Map(history.days.map((day) => [day.date, day]));
   const last = Date.parse(today);
   // Monday is the first day of a week.
@@ -26,7 +29,7 @@ export function HeatMap({ history, today }: { history: JobHistory; today: string
   const shown = chosen ?? today;
   return (
     <figure class="heat">
-      <div class="heat-scroll" tabIndex={0} role="group" aria-label="Runs by day">
+      <div ref={box} class="heat-scroll" tabIndex={0} role="group" aria-label="Runs by day">
         <svg
           width={WEEKS * step}
           height={7 * step + 16}

@@ -21,7 +21,7 @@ import { DefinitionEditor } from './definition-editor.js';
 import { HeatMap } from './heat-map.js';
 import { JobActions, type JobAction } from './job-actions.js';
 
-const HISTORY_DAYS = 182;
+const HISTORY_DAYS = 364;
 
 /** Whether a change is about this job. What cannot be read is. */
 function concerns(name: string): (event: LiveEvent) => boolean {

@@ -93,14 +93,7 @@ export function Jobs() {
           placeholder="Name, description, schedule or label"
           onInput={(event) => setText(event.currentTarget.value)}
         />
-        <Choices
-          label="Filter"
-          choices={FILTERS}
-          chosen={state}
-          onChoose={(value) => show({ state: value })}
-        />
         <label class="filters-sort">
-          <span class="muted">by</span>
           <select
             class="input"
             value={sort}
@@ -109,11 +102,17 @@ export function Jobs() {
           >
             {SORTS.map(([value, name]) => (
               <option key={value} value={value}>
-                {name}
+                by {name}
               </option>
             ))}
           </select>
         </label>
+        <Choices
+          label="Filter"
+          choices={FILTERS}
+          chosen={state}
+          onChoose={(value) => show({ state: value })}
+        />
         {label !== '' && (
           <button type="button" class="button small" onClick={() => show({ label: '' })}>
             label {label} ×
@@ -197,7 +196,7 @@ function JobRow({ job }: { job: Job | null }) {
       </span>
       <span class="job-last">
         {lastRun === null ? (
-          <span class="muted">not yet</span>
+          <span class="muted">–</span>
         ) : (
           <Link href={runHref(lastRun.run)} class="quiet">
             <Mark look={OUTCOME_LOOKS[lastRun.outcome]} />

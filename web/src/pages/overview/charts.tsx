@@ -128,6 +128,7 @@ function Chart({
           {
             ...axis,
             grid: { show: false },
+            size: 28,
             values: (_, ticks) => ticks.map((at) => minuteText(at * 1_000, shownZone())),
             incrs: [300, 600, 900, 1_800, 3_600],
             space: 60,

@@ -6,6 +6,7 @@ import { coarseText } from '../../format/time.js';
 import { countText } from '../../format/words.js';
 import { now } from '../../live/now.js';
 import type { Tone } from '../../ui/outcome.js';
+import { FAILED_RUNS } from './problems.js';
 
 /** The answers in numbers. A number has a colour only when somebody should look. */
 export function Figures({ cluster, timeline }: { cluster: Cluster; timeline: Timeline | null }) {
@@ -17,7 +18,7 @@ export function Figures({ cluster, timeline }: { cluster: Cluster; timeline: Tim
     <ul class="figures">
       <Figure
         tone={failedLately.count > 0 ? 'failed' : 'plain'}
-        href={runsHref({ outcome: 'failed,timed_out,killed,lost,missed' })}
+        href={FAILED_RUNS}
         value={`${countText(failedLately.count)}${failedLately.complete ? '' : '+'}`}
         label={`failed in ${coarseText(now.value - Date.parse(failedLately.from))}`}
       />

@@ -43,19 +43,20 @@ export function Overview() {
           </>
         )}
       </Loaded>
-      <Panel label="The last and the next hour" class="time-line-panel">
-        <Loaded state={timeline} rows={3}>
-          {(data) => <TimeLine timeline={data} />}
+      {/* The station board is dark whatever the theme, like those in stations. */}
+      <section class="station" data-theme="dark" aria-label="Station board">
+        <Loaded state={timeline} rows={14}>
+          {(data) => (
+            <>
+              <TimeLine timeline={data} />
+              <div class="station-boards">
+                <Departures timeline={data} late={cluster.data?.late ?? []} />
+                <Arrivals timeline={data} />
+              </div>
+            </>
+          )}
         </Loaded>
-      </Panel>
-      <Loaded state={timeline} rows={12}>
-        {(data) => (
-          <div class="two">
-            <Departures timeline={data} late={cluster.data?.late ?? []} />
-            <Arrivals timeline={data} />
-          </div>
-        )}
-      </Loaded>
+      </section>
       <Loaded state={workers}>{(list) => <WorkerStrip list={list} />}</Loaded>
       <Loaded state={stats}>{(data) => <LaterCharts stats={data} />}</Loaded>
     </div>

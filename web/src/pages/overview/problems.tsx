@@ -1,141 +1,137 @@
-/** What somebody should look at, worst first; nothing at all when there is nothing. */
+/** What somebody should look at, a line each, worst first; nothing at all when there is nothing. */
 import type { ComponentChildren } from 'preact';
 import { Link } from 'wouter-preact';
 import type { Cluster, Run } from '../../api/types.js';
 import { jobHref, jobsHref, runHref, runsHref } from '../../format/links.js';
 import { coarseText } from '../../format/time.js';
 import { now } from '../../live/now.js';
-import { Moment } from '../../ui/moment.js';
 import { Icon } from '../../ui/icon.js';
-import { lookOf, Mark } from '../../ui/outcome.js';
+import { Moment } from '../../ui/moment.js';
+import { lookOf, Mark, type Look } from '../../ui/outcome.js';
 import { Panel } from '../../ui/panel.js';
 import { endText } from './boards.js';
 
-const MAX_ROWS = 4;
+const MAX_LINES = 5;
+
+const CANNOT_RUN: Look = { tone: 'failed', icon: 'ban', word: 'can’t run' };
+const BROKEN: Look = { tone: 'failed', icon: 'warning', word: 'broken' };
+const LATE: Look = { tone: 'late', icon: 'clock', word: 'late' };
+
+interface Line {
+  readonly key: string;
+  readonly look: Look;
+  readonly job: string;
+  readonly href: string;
+  readonly text: string;
+  readonly at: string | null;
+}
+
+export const FAILED_RUNS = runsHref({ outcome: 'failed,timed_out,killed,lost,missed' });
 
 export function Problems({ cluster }: { cluster: Cluster }) {
-  const { problems, failedLately, late, cannotRun, broken } = cluster;
-  const rows = failedLately.count + late.length + cannotRun.length + broken.length;
-  if (problems.length === 0 && rows === 0) return null;
+  const { problems, failedLately, late, cannotRun, broken, firings } = cluster;
+  const failures = byJob(failedLately.runs);
+  const lines: Line[] = [
+    ...late.map((run) => lateLine(run)),
+    ...failures.map(([run, count]) => failedLine(run, count)),
+    ...cannotRun.map(({ name, reason }) => jobLine(CANNOT_RUN, name, reason)),
+    ...broken.map(({ name, reason }) => jobLine(BROKEN, name, reason)),
+  ];
+  if (problems.length + lines.length === 0) return null;
+  const stuck = cannotRun.length + broken.length;
   return (
-    <Panel title="Needs a look" class="problems">
-      {problems.length > 0 && (
-        <ul class="problem-lines">
-          {problems.map((problem) => (
-            <li key={problem}>
-              <Icon name="warning" /> <span>{problem}</span>
-            </li>
-          ))}
-        </ul>
-      )}
-      <div class="problem-groups">
-        <Group
-          title="Failed"
-          count={failedLately.count}
-          shown={Math.min(MAX_ROWS, failedLately.runs.length)}
-          href={runsHref({ outcome: 'failed,timed_out,killed,lost,missed' })}
-        >
-          {failedLately.runs.slice(0, MAX_ROWS).map((run) => (
-            <RunLine key={run.run} run={run} text={run.reason ?? endText(run)} />
-          ))}
-        </Group>
-        <Group
-          title="Late now"
-          count={late.length}
-          shown={Math.min(MAX_ROWS, late.length)}
-          href={runsHref({ state: 'late' })}
-        >
-          {late.slice(0, MAX_ROWS).map((run) => (
-            <RunLine
-              key={run.run}
-              run={run}
-              text={`${coarseText(now.value - Date.parse(run.due))}: ${run.why ?? 'nobody has claimed it'}`}
-            />
-          ))}
-        </Group>
-        <Group
-          title="Can’t run"
-          count={cannotRun.length}
-          shown={Math.min(MAX_ROWS, cannotRun.length)}
-          href={jobsHref({ state: 'cannot-run' })}
-        >
-          {cannotRun.slice(0, MAX_ROWS).map((job) => (
-            <JobLine key={job.name} {...job} />
-          ))}
-        </Group>
-        <Group
-          title="Broken definitions"
-          count={broken.length}
-          shown={Math.min(MAX_ROWS, broken.length)}
-          href={jobsHref({ state: 'broken' })}
-        >
-          {broken.slice(0, MAX_ROWS).map((job) => (
-            <JobLine key={job.name} {...job} />
-          ))}
-        </Group>
-      </div>
+    <Panel
+      title="Needs a look"
+      class="problems"
+      aside={
+        <span class="problem-links">
+          {failedLately.count > 0 && <Link href={FAILED_RUNS}>{failedLately.count} failed</Link>}
+          {late.length > 0 && (
+            <Link href={runsHref({ state: 'late' })}>{Math.max(late.length, firings.late)} late</Link>
+          )}
+          {stuck > 0 && <Link href={jobsHref({ state: 'cannot-run,broken' })}>{stuck} can’t run</Link>}
+        </span>
+      }
+    >
+      <ul class="problem-lines">
+        {problems.map((problem) => (
+          <li key={problem} class="problem-line is-cluster">
+            <span class="mark tone-late">
+              <Icon name="warning" />
+            </span>
+            <span>{problem}</span>
+          </li>
+        ))}
+        {fairly(lines).map((line) => (
+          <li key={line.key} class="problem-line">
+            <Mark look={line.look} />
+            <Link href={line.href} class="mono clip" title={line.job}>
+              {line.job}
+            </Link>
+            <span class="muted clip problem-text" title={line.text}>
+              {line.text}
+            </span>
+            <Time at={line.at} />
+          </li>
+        ))}
+      </ul>
     </Panel>
   );
 }
 
-function Group({
-  title,
-  count,
-  shown,
-  href,
-  children,
-}: {
-  title: string;
-  count: number;
-  shown: number;
-  href: string;
-  children: ComponentChildren;
-}) {
-  if (count === 0) return null;
-  return (
-    <div class="problem-group">
-      <h3>
-        {title} <span class="muted">{count}</span>
-      </h3>
-      <ul>{children}</ul>
-      {count > shown && <Link href={href}>All {count}</Link>}
-    </div>
-  );
+function Time({ at }: { at: string | null }): ComponentChildren {
+  return <span class="muted right problem-at">{at !== null && <Moment at={at} />}</span>;
 }
 
-function RunLine({ run, text }: { run: Run; text: string }) {
-  return (
-    <li class="problem-row">
-      <Mark look={lookOf(run)} short />
-      <div class="problem-what">
-        <Link href={runHref(run.run)} class="mono clip">
-          {run.job}
-        </Link>
-        <span class="muted clip" title={text}>
-          {text}
-        </span>
-      </div>
-      <span class="muted">
-        <Moment at={run.due} />
-      </span>
-    </li>
-  );
+/** Of each kind some, where not all have room: one job that fails each minute must not hide what cannot run. */
+function fairly(lines: readonly Line[]): Line[] {
+  if (lines.length <= MAX_LINES) return [...lines];
+  const chosen = new Set<Line>();
+  for (let round = 0; chosen.size < MAX_LINES; round += 1) {
+    const words = [...new Set(lines.map(({ look }) => look.word))];
+    for (const word of words) {
+      const line = lines.filter(({ look }) => look.word === word)[round];
+      if (line && chosen.size < MAX_LINES) chosen.add(line);
+    }
+  }
+  return lines.filter((line) => chosen.has(line));
 }
 
-function JobLine({ name, reason }: { name: string; reason: string }) {
-  return (
-    <li class="problem-row">
-      <span class="mark tone-failed">
-        <Icon name="ban" />
-      </span>
-      <div class="problem-what">
-        <Link href={jobHref(name)} class="mono clip">
-          {name}
-        </Link>
-        <span class="muted clip" title={reason}>
-          {reason}
-        </span>
-      </div>
-    </li>
-  );
+/** The newest of each job, and how many there are of it. */
+function byJob(runs: readonly Run[]): [Run, number][] {
+  const found = new Map<string, [Run, number]>();
+  for (const run of runs) {
+    const known = found.get(run.job);
+    if (known) known[1] += 1;
+    else found.set(run.job, [run, 1]);
+  }
+  return [...found.values()];
+}
+
+function failedLine(run: Run, count: number): Line {
+  const text = run.reason ?? endText(run);
+  return {
+    key: run.run,
+    look: lookOf(run),
+    job: run.job,
+    href: runHref(run.run),
+    text: count > 1 ? `${count} times; ${text}` : text,
+    at: run.due,
+  };
+}
+
+function lateLine(run: Run): Line {
+  const since = coarseText(now.value - Date.parse(run.due));
+  return {
+    key: run.run,
+    look: LATE,
+    job: run.job,
+    href: runHref(run.run),
+    text: `by ${since}: ${run.why ?? 'nobody has claimed it'}`,
+    at: run.due,
+  };
+}
+
+function jobLine(look: Look, name: string, reason: string): Line {
+  return { key: `${look.word} ${name}`, look, job: name, href: jobHref(name), text: reason, at: null };
 }

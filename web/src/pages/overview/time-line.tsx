@@ -37,6 +37,9 @@ export function TimeLine({ timeline }: { timeline: Timeline }) {
 
   return (
     <figure class="time-line">
+      <figcaption>
+        {shown ? <BucketText bucket={shown} bucketMs={bucketMs} zone={zone} /> : <Sums timeline={timeline} />}
+      </figcaption>
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
@@ -53,6 +56,9 @@ export function TimeLine({ timeline }: { timeline: Timeline }) {
           navigate(runsHref({ from: shown.from, to: new Date(from + bucketMs).toISOString(), state: 'any' }));
         }}
       >
+        {[0.25, 0.5, 0.75].map((share) => (
+          <line key={share} class="time-line-hour" x1={share * WIDTH} x2={share * WIDTH} y1="0" y2={HEIGHT} />
+        ))}
         {shown && (
           <rect class="time-line-chosen" x={chosen! * barWidth} y="0" width={barWidth} height={HEIGHT} />
         )}
@@ -67,17 +73,11 @@ export function TimeLine({ timeline }: { timeline: Timeline }) {
         ))}
         <line class="time-line-now" x1={nowX} x2={nowX} y1="0" y2={HEIGHT} />
       </svg>
-      <figcaption>
-        <span>{minuteText(fromMs, zone)}</span>
-        <span class="time-line-text">
-          {shown ? (
-            <BucketText bucket={shown} bucketMs={bucketMs} zone={zone} />
-          ) : (
-            <span class="strong">now</span>
-          )}
-        </span>
-        <span>{minuteText(toMs, zone)}</span>
-      </figcaption>
+      <div class="time-line-hours" aria-hidden="true">
+        {[0, 0.25, 0.5, 0.75, 1].map((share) => (
+          <span key={share}>{minuteText(fromMs + share * (toMs - fromMs), zone)}</span>
+        ))}
+      </div>
     </figure>
   );
 }
@@ -131,12 +131,12 @@ function BucketText({ bucket, bucketMs, zone }: { bucket: TimelineBucket; bucket
   const from = Date.parse(bucket.from);
   const parts = partsOf(bucket);
   return (
-    <>
+    <span>
       <span class="strong">
         {minuteText(from, zone)}–{minuteText(from + bucketMs, zone)}
       </span>{' '}
       {parts.length === 0 ? 'nothing' : parts.join(', ')}
-    </>
+    </span>
   );
 }
 
@@ -151,21 +151,43 @@ function partsOf(bucket: TimelineBucket): string[] {
   ];
 }
 
+/** What the hour that is over brought, and what the next one will. */
+function Sums({ timeline }: { timeline: Timeline }) {
+  const { ended, coming, words } = sums(timeline);
+  return (
+    <>
+      <span>
+        <span class="strong">Last hour</span> {plural(ended, 'run')}
+        {words !== '' && <span class="muted"> {words}</span>}
+      </span>
+      <span>
+        <span class="strong">Next hour</span> {plural(coming, 'due time')}
+      </span>
+    </>
+  );
+}
+
 function summary(timeline: Timeline): string {
-  const sums = { ended: 0, running: 0, coming: 0 };
+  const { ended, running, coming, words } = sums(timeline);
+  return `Last hour: ${plural(ended, 'run')}${words === '' ? '' : ` (${words})`}. Running: ${running}. Next hour: ${plural(coming, 'due time')}.`;
+}
+
+function sums(timeline: Timeline): { ended: number; running: number; coming: number; words: string } {
+  const found = { ended: 0, running: 0, coming: 0 };
   const outcomes: OutcomeCounts = {};
   for (const bucket of timeline.buckets) {
-    sums.ended += sum(bucket.outcomes);
-    sums.running += bucket.running;
-    sums.coming += bucket.coming;
+    found.ended += sum(bucket.outcomes);
+    found.running += bucket.running;
+    found.coming += bucket.coming;
     for (const outcome of OUTCOMES_BY_WEIGHT)
       outcomes[outcome] = (outcomes[outcome] ?? 0) + (bucket.outcomes[outcome] ?? 0);
   }
   const words = [...OUTCOMES_BY_WEIGHT]
     .reverse()
     .filter((outcome) => outcomes[outcome])
-    .map((outcome) => `${outcomes[outcome]} ${OUTCOME_LOOKS[outcome].word}`);
-  return `Last hour: ${plural(sums.ended, 'run')}${words.length > 0 ? ` (${words.join(', ')})` : ''}. Running: ${sums.running}. Next hour: ${plural(sums.coming, 'due time')}.`;
+    .map((outcome) => `${outcomes[outcome]} ${OUTCOME_LOOKS[outcome].word}`)
+    .join(', ');
+  return { ...found, words };
 }
 
 function byTone(outcomes: OutcomeCounts): Partial<Record<Tone, number>> {

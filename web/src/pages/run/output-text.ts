@@ -15,6 +15,7 @@ export interface Line {
   readonly html: string;
 }
 
+const ESCAPE = '\u001b';
 const MAX_LINES = 5_000;
 const MAX_LINE_CHARACTERS = 4_000;
 /** Titles and links of terminals: what they enclose is kept. */
@@ -51,6 +52,15 @@ class Stream {
     return lines.map((line) => this.#draw(line));
   }
 
+  /** What stands behind the last end of a line, without escapes. */
+  get open(): string {
+    return lastDrawn(this.#rest)
+      .replace(COMMANDS, '')
+      .replace(ESCAPES, '')
+      .replace(CONTROLS, '\u00b7')
+      .replaceAll(ESCAPE, '');
+  }
+
   /** What stands behind the last end of a line. */
   finish(): { text: string; html: string } | null {
     const rest = this.#rest + this.#decoder.decode();
@@ -59,12 +69,26 @@ class Stream {
   }
 
   #draw(raw: string): { text: string; html: string } {
-    // A line that was drawn over and over ends as what was drawn last.
-    const drawn = raw.replace(/\r+$/, '');
-    const last = drawn.slice(drawn.lastIndexOf('\r') + 1).slice(0, MAX_LINE_CHARACTERS);
-    const clean = last.replace(COMMANDS, '').replace(CONTROLS, '\u00b7');
+    const clean = lastDrawn(raw)
+      .slice(0, MAX_LINE_CHARACTERS)
+      .replace(COMMANDS, '')
+      .replace(CONTROLS, '\u00b7');
     return { text: clean.replace(ESCAPES, ''), html: withoutStyles(this.#ansi.ansi_to_html(clean)) };
   }
+}
+
+/** A line that was drawn over and over, such as a progress bar, ends as what was drawn last. */
+function lastDrawn(raw: string): string {
+  const drawn = raw.replace(/\r+$/, '');
+  return drawn.slice(drawn.lastIndexOf('\r') + 1);
+}
+
+function escaped(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 }
 
 /**
@@ -100,8 +124,13 @@ export class OutputText {
   /** Lines that were there and are not kept any more. */
   dropped = 0;
 
+  /** With what stands behind the last end of a line, without colours as yet. */
   get lines(): readonly Line[] {
-    return this.#lines;
+    const open = (['stdout', 'stderr'] as const).flatMap((stream, index) => {
+      const text = this.#streams[stream].open;
+      return text === '' ? [] : [{ id: -1 - index, stream, text, html: escaped(text) }];
+    });
+    return open.length === 0 ? this.#lines : [...this.#lines, ...open];
   }
 
   take(stream: StreamName, bytes: Uint8Array): void {

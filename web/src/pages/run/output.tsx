@@ -1,12 +1,79 @@
 /** What a run wrote: from its worker while that can be reached, else the end that was kept with the record. */
-import { useMemo } from 'preact/hooks';
-import type { RunDetails } from '../../api/types.js';
+import { useMemo, useState } from 'preact/hooks';
+import { runPath } from '../../api/client.js';
+import type { KeptOutput, RunDetails } from '../../api/types.js';
 import { bytesText } from '../../format/words.js';
+import { useResource } from '../../live/resource.js';
+import { Panel } from '../../ui/panel.js';
+import { Empty } from '../../ui/states.js';
 import { OutputText } from './output-text.js';
 import { OutputView } from './output-view.js';
+import { useOutput } from './use-output.js';
 
 export function Output({ run }: { run: RunDetails }) {
-  const kept = useMemo(() => {
+  const [attempt, setAttempt] = useState<number | null>(null);
+  const hasBegun = run.attempts > 0;
+  const several = useResource<{ attempts: KeptOutput[] }>(
+    run.attempts > 1 ? runPath(run.run, 'output', 'attempts') : null,
+  );
+  const attempts = several.data?.attempts ?? [];
+  return (
+    <Panel
+      title="Output"
+      aside={
+        hasBegun && (
+          <span class="row output-aside">
+            {attempts.length > 1 && (
+              <select
+                class="input"
+                aria-label="Attempt"
+                value={String(attempt ?? run.attempts)}
+                onChange={(event) => setAttempt(Number(event.currentTarget.value))}
+              >
+                {attempts.map((one) => (
+                  <option key={`${one.attempt} ${one.fencingToken}`} value={String(one.attempt)}>
+                    attempt {one.attempt} on {one.worker}
+                  </option>
+                ))}
+              </select>
+            )}
+            <a href={`/api/v1/${runPath(run.run, 'output')}`} download={`${run.job}.txt`}>
+              Download
+            </a>
+          </span>
+        )
+      }
+    >
+      {hasBegun ? (
+        <Written run={run} attempt={attempt} />
+      ) : (
+        <Empty icon="list">{run.state === 'ended' ? 'No attempt was started.' : 'It has not begun.'}</Empty>
+      )}
+    </Panel>
+  );
+}
+
+function Written({ run, attempt }: { run: RunDetails; attempt: number | null }) {
+  const { text, worker, skippedBytes, isOpen, problem } = useOutput(run, attempt);
+  const kept = useKept(run);
+  const useKeptEnd = problem !== null && kept.lines.length > 0;
+  const notes: string[] = [];
+  if (problem !== null) notes.push(problem.message);
+  if (useKeptEnd) notes.push('This is the end that was kept with the record.');
+  else if (skippedBytes > 0)
+    notes.push(`The first ${bytesText(skippedBytes)} are left out; the download has them.`);
+  if (worker !== null && problem === null) notes.push(`From ${worker}.`);
+  return (
+    <OutputView
+      text={useKeptEnd ? kept : text}
+      isLive={isOpen && run.state !== 'ended'}
+      note={notes.join(' ') || null}
+    />
+  );
+}
+
+function useKept(run: RunDetails): OutputText {
+  return useMemo(() => {
     const text = new OutputText();
     const encoder = new TextEncoder();
     if (run.stdout) text.take('stdout', encoder.encode(run.stdout.text));
@@ -14,14 +81,4 @@ export function Output({ run }: { run: RunDetails }) {
     text.finish();
     return text;
   }, [run.stdout, run.stderr]);
-  const total = (run.stdout?.totalBytes ?? 0) + (run.stderr?.totalBytes ?? 0);
-  const isCut = run.stdout?.truncated === true || run.stderr?.truncated === true;
-  return (
-    <OutputView
-      lines={kept.lines}
-      dropped={kept.dropped}
-      isLive={run.state !== 'ended'}
-      note={isCut ? `The last of ${bytesText(total)}.` : null}
-    />
-  );
 }

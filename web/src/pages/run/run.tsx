@@ -66,6 +66,7 @@ export function RunPage({ job, due }: { job: string; due: string }) {
                   <p>The record is damaged: {data.problem}</p>
                 </div>
               )}
+              <Output run={data} />
               <div class="two">
                 <Panel title="Course">
                   <Course run={data} zone={definition.data?.timezone ?? null} />
@@ -74,9 +75,6 @@ export function RunPage({ job, due }: { job: string; due: string }) {
                   <Facts run={data} />
                 </Panel>
               </div>
-              <Panel title="Output">
-                <Output run={data} />
-              </Panel>
               {action !== null && (
                 <RunAction
                   action={action}

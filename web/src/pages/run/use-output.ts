@@ -1,0 +1,97 @@
+/**
+ * The output of an attempt, from whichever worker has it, as it comes. A stream that breaks goes on where it was, by the
+ * browser's own `Last-Event-ID`; one that is refused is asked for its reason, and the kept end stands in for it.
+ */
+import { useEffect, useState } from 'preact/hooks';
+import { query, runPath, send } from '../../api/client.js';
+import { asProblem, type ApiProblem } from '../../api/problem.js';
+import type { RunDetails } from '../../api/types.js';
+import { OutputText, type StreamName } from './output-text.js';
+
+/** Read from the end: more than that is for a download. */
+const READ_BYTES = 1_000_000;
+
+export interface OutputState {
+  readonly text: OutputText;
+  /** Who has it; null while that is not known. */
+  readonly worker: string | null;
+  /** Bytes before the first line that were left out. */
+  readonly skippedBytes: number;
+  readonly isOpen: boolean;
+  readonly problem: ApiProblem | null;
+}
+
+interface Piece {
+  readonly stream: StreamName;
+  readonly offset: number;
+  readonly text?: string;
+  readonly base64?: string;
+}
+
+function begin(): OutputState {
+  return { text: new OutputText(), worker: null, skippedBytes: 0, isOpen: true, problem: null };
+}
+
+/** `attempt`: null for the last one. */
+export function useOutput(run: RunDetails, attempt: number | null): OutputState {
+  const [state, setState] = useState<OutputState>(begin);
+  const hasBegun = run.attempts > 0;
+  // Another attempt, or a run that only now has a process, begins anew.
+  const shown = attempt ?? run.attempts;
+  useEffect(() => {
+    if (!hasBegun) return;
+    let current = begin();
+    let frame = 0;
+    const draw = (change: Partial<OutputState>): void => {
+      current = { ...current, ...change };
+      // Whatever comes within a frame is drawn once.
+      if (frame === 0)
+        frame = window.requestAnimationFrame(() => {
+          frame = 0;
+          setState(current);
+        });
+    };
+    draw({});
+    const end = (change: Partial<OutputState>): void => {
+      stream.close();
+      current.text.finish();
+      draw({ ...change, isOpen: false });
+    };
+    const values = { attempt, offset: -READ_BYTES };
+    const stream = new EventSource(`/api/v1/${runPath(run.run, 'output', 'follow')}${query(values)}`);
+    const on = (name: string, take: (data: unknown) => void): void =>
+      stream.addEventListener(name, (message) => take(JSON.parse(String(message.data))));
+    on('attempt', (data) => draw({ worker: (data as { worker: string }).worker }));
+    on('output', (data) => {
+      const piece = data as Piece;
+      if (current.text.lines.length === 0 && piece.offset > 0) draw({ skippedBytes: piece.offset });
+      current.text.take(piece.stream, bytesOf(piece));
+      draw({});
+    });
+    on('end', () => end({}));
+    on('problem', (data) => end({ problem: asProblem(toProblem(data)) }));
+    stream.onerror = () => {
+      // Otherwise the browser tries again by itself.
+      if (stream.readyState !== EventSource.CLOSED) return;
+      send(`${runPath(run.run, 'output')}${query({ attempt, limit: 1 })}`).then(
+        () => end({}),
+        (error: unknown) => end({ problem: asProblem(error) }),
+      );
+    };
+    return () => {
+      window.cancelAnimationFrame(frame);
+      stream.close();
+    };
+  }, [run.run, shown, hasBegun, run.state === 'ended']);
+  return state;
+}
+
+function bytesOf({ text, base64 }: Piece): Uint8Array {
+  if (base64 === undefined) return new TextEncoder().encode(text ?? '');
+  return Uint8Array.from(window.atob(base64), (character) => character.charCodeAt(0));
+}
+
+function toProblem(data: unknown): Error {
+  const { detail } = data as { detail?: string };
+  return new Error(detail ?? 'The output could not be read.');
+}
