@@ -39,6 +39,16 @@ export const ERROR_CATALOGUE = {
   ETCRON_JOB_PAUSED: { exitCode: 1, httpStatus: 409, summary: 'the job is paused' },
   ETCRON_RUN_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no run has this id' },
   ETCRON_WORKER_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no worker has this name' },
+  ETCRON_OUTPUT_GONE: {
+    exitCode: 1,
+    httpStatus: 404,
+    summary: 'nobody has the whole output of this attempt',
+  },
+  ETCRON_WORKER_UNREACHABLE: {
+    exitCode: 1,
+    httpStatus: 502,
+    summary: 'another worker that was needed does not answer',
+  },
   ETCRON_LIMIT_NOT_FOUND: { exitCode: 1, httpStatus: 404, summary: 'no limit has this name' },
   ETCRON_CONFLICT: {
     exitCode: 1,
@@ -91,6 +101,17 @@ export const ERROR_CATALOGUE = {
   ETCRON_ROUTE_NOT_FOUND: { exitCode: 2, httpStatus: 404, summary: 'the API has nothing at this address' },
   ETCRON_RATE_LIMITED: { exitCode: 1, httpStatus: 429, summary: 'more requests than the API answers' },
   ETCRON_LISTEN_FAILED: { exitCode: 1, httpStatus: 500, summary: 'the API cannot listen at its address' },
+  ETCRON_SERVER_UNREACHABLE: {
+    exitCode: 3,
+    httpStatus: 503,
+    summary: 'no etcron server answers at the address',
+  },
+  ETCRON_SERVER_TLS: { exitCode: 3, httpStatus: 503, summary: 'the TLS of the server is not trusted' },
+  ETCRON_SERVER_REFUSED: {
+    exitCode: 3,
+    httpStatus: 502,
+    summary: 'the server does not answer as etcron does',
+  },
   ETCRON_LEASE_LOST: { exitCode: 1, httpStatus: 503, summary: "the node's lease is gone" },
 } as const satisfies Record<string, { exitCode: number; httpStatus: number; summary: string }>;
 
