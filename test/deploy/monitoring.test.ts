@@ -140,3 +140,10 @@ test('each alert is tested with series that fire it', () => {
   const tests = read('deploy/prometheus/etcron.rules.test.yaml');
   for (const { alert } of alerts) expect(tests, alert).toContain(`alertname="${alert}",alertstate="firing",`);
 });
+
+test('the commands of docs/deployment.md are there, and the files that it names', () => {
+  const page = read('docs/deployment.md');
+  expect(commandsIn(page).length).toBeGreaterThan(4);
+  expect(commandsIn(page).flatMap(commandProblems)).toEqual([]);
+  for (const [, path = ''] of page.matchAll(/\]\(\.\.\/([^)]+)\)/g)) expect(read(path)).not.toBe('');
+});
