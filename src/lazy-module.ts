@@ -4,7 +4,7 @@ const require = createRequire(import.meta.url);
 
 /**
  * A library that is loaded when it is first used. For those that a worker seldom needs: loading takes most of the time of
- * its start. The library must be there as CommonJS, too.
+ * its start. It is CommonJS, or an ES module that awaits nothing while it loads.
  */
 export function lazyModule<Module>(name: string): () => Module {
   let loaded: Module | null = null;

@@ -1,9 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ChildProcess } from 'node:child_process';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { execa } from 'execa';
+import type * as Execa from 'execa';
+import { lazyModule } from '../lazy-module.js';
 import type { Launch } from './launch.js';
 import { feed, type FailedStart, type MainEnd, type StartedProcess } from './started-process.js';
+
+/** A worker starts its commands through its launcher, and seldom without. */
+const execaModule = lazyModule<typeof Execa>('execa');
 
 /** Starts a command from within the worker, by the contract of `StartProcess`. */
 export function spawnInOwnSession({
@@ -25,7 +29,7 @@ export function spawnInOwnSession({
   // A process inherits it in the call that starts it; nothing else of the worker's code runs meanwhile.
   const workersUmask = umask === null ? null : process.umask(umask);
   try {
-    const child = execa(file, args, {
+    const child = execaModule().execa(file, args, {
       env: { ...env },
       extendEnv: false,
       ...(cwd === null ? {} : { cwd }),
