@@ -2,6 +2,7 @@
 import { Option, type Command } from 'commander';
 import { CONNECTION_SETTINGS, type ConnectionSetting } from '../etcd/connection-settings.js';
 import type { GlobalOptions } from './environment.js';
+import { addServerOptions } from './server-settings.js';
 
 /** Flags stay text here: all sources are checked alike, when the connection is made. */
 export function addConnectionOptions(program: Command): void {
@@ -17,6 +18,7 @@ export function addConnectionOptions(program: Command): void {
     'configuration file (ETCRON_CONFIG, default etcron.yaml, if there)',
   );
   program.addOption(config.helpGroup('Connection:'));
+  addServerOptions(program);
 }
 
 export function connectionFlags(options: GlobalOptions): Partial<Record<ConnectionSetting, string>> {

@@ -6,7 +6,7 @@
 import type { Command } from 'commander';
 import type pc from 'picocolors';
 import type { Clock } from '../clock.js';
-import type { CliCluster, CliEnvironment, Cluster, GlobalOptions } from './environment.js';
+import type { CliCluster, CliEnvironment, GlobalOptions } from './environment.js';
 import type { OperationContext } from '../operations/context.js';
 import { Output } from './output.js';
 import { requester } from './requester.js';
@@ -41,8 +41,8 @@ export class CliContext {
   }
 
   /** Connects, works, and closes the connection however the work ended. What the work changes is recorded. */
-  withStore<T>(work: (cluster: Cluster) => Promise<T>): Promise<T> {
-    return this.withPlainStore(async (cluster) => {
+  withStore<T>(work: (cluster: CliCluster) => Promise<T>): Promise<T> {
+    return this.#connected(this.options, async (cluster) => {
       if (cluster.isAudited) return work(cluster);
       const { auditedStore } = await import('../operations/audit/audited-store.js');
       const actor = { name: requester(), role: 'admin', via: 'cli' } as const;
@@ -50,9 +50,13 @@ export class CliContext {
     });
   }
 
-  /** The same for what is no command of a person, such as a worker. */
-  async withPlainStore<T>(work: (cluster: CliCluster) => Promise<T>): Promise<T> {
-    const cluster = await this.environment.connect(this.options);
+  /** The same for what is no command of a person, such as a worker: on etcd itself. */
+  withPlainStore<T>(work: (cluster: CliCluster) => Promise<T>): Promise<T> {
+    return this.#connected({ ...this.options, onEtcd: true }, work);
+  }
+
+  async #connected<T>(options: GlobalOptions, work: (cluster: CliCluster) => Promise<T>): Promise<T> {
+    const cluster = await this.environment.connect(options);
     try {
       return await work(cluster);
     } finally {
@@ -62,8 +66,8 @@ export class CliContext {
 
   /** The same, for what changes something: with the clock and with who asks. */
   withOperations<T>(work: (context: OperationContext) => Promise<T>): Promise<T> {
-    return this.withStore(({ store, keys }) =>
-      work({ store, keys, clock: this.clock, actor: { name: requester() } }),
+    return this.withStore(({ store, keys, requester: name = requester() }) =>
+      work({ store, keys, clock: this.clock, actor: { name } }),
     );
   }
 }

@@ -7,7 +7,8 @@ export type { Cluster } from '../etcd/cluster.js';
 
 /** What is written to: `process.stdout`, or a test's collector. */
 export interface TextSink {
-  write(text: string): unknown;
+  /** Bytes as they are, such as the output of a command. */
+  write(text: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }
@@ -34,6 +35,8 @@ export interface CliEnvironment {
 export interface CliCluster extends Cluster {
   /** Whoever stands behind the store records what is changed. */
   readonly isAudited?: boolean;
+  /** Who one is there, where that is not the user of this machine. */
+  readonly requester?: string;
 }
 
 const INTERRUPTS = ['SIGINT', 'SIGTERM'] as const;

@@ -30,7 +30,7 @@ Exit codes:
   0  it worked
   1  it failed: the operation, the run that was waited for, or an unhealthy cluster
   2  usage or bad input: a wrong flag, an invalid job file, a wrong setting
-  3  etcd is out of reach, or refused the credentials
+  3  etcd, or the server, is out of reach, or refused the credentials
 
 Errors go to stderr as "error: … [ETCRON_…]" and a hint; with --json as one JSON object.`;
 

@@ -10,12 +10,11 @@ import type { JobEntry } from '../../view/job-entry.js';
 import { requestFiring } from '../../view/request-run.js';
 import { confirm } from '../confirm.js';
 import type { CliContext } from '../context.js';
-import type { Cluster } from '../environment.js';
+import type { OperationContext } from '../../operations/context.js';
 import { brokenJob, findJob } from '../../operations/find-job.js';
 import { stateText } from '../../operations/job-state.js';
 import { durationText, outcomeReason, styledOutcome } from '../outcome-text.js';
 import { plural } from '../../plural.js';
-import { requester } from '../requester.js';
 import { timeText } from '../../time-text.js';
 import { backfillRange, isoText, type BackfillRange } from './backfill-range.js';
 import { followRun } from '../../operations/follow-run.js';
@@ -42,7 +41,7 @@ export async function backfillJob(
   name: string,
   options: BackfillOptions,
 ): Promise<void> {
-  await context.withStore(async (cluster) => {
+  await context.withOperations(async (cluster) => {
     const job = (await findRunnable(context, cluster, name)).job!;
     const range = backfillRange(job, options.from, options.to, context.clock.now());
     if (options.dryRun) return list(context, job, range);
@@ -59,7 +58,7 @@ export async function backfillJob(
 }
 
 /** Rejects where there is no such job, and where it is broken or paused. */
-async function findRunnable(context: CliContext, cluster: Cluster, name: string): Promise<JobEntry> {
+async function findRunnable(context: CliContext, cluster: OperationContext, name: string): Promise<JobEntry> {
   const entry = await findJob(cluster, name);
   if (entry.job === null) throw brokenJob(entry, cluster.keys.job(name), 'run');
   const nowMs = context.clock.now();
@@ -93,7 +92,7 @@ function span(dues: readonly number[]): string {
 /** One backfill under way. */
 class Backfill {
   readonly #context: CliContext;
-  readonly #cluster: Cluster;
+  readonly #cluster: OperationContext;
   readonly #job: Job;
   readonly #range: BackfillRange;
   readonly #options: BackfillOptions;
@@ -109,7 +108,7 @@ class Backfill {
 
   constructor(
     context: CliContext,
-    cluster: Cluster,
+    cluster: OperationContext,
     job: Job,
     range: BackfillRange,
     options: BackfillOptions,
@@ -172,7 +171,7 @@ class Backfill {
     return requestFiring(this.#cluster, name, find, () => ({
       id: { job: name, dueMs, suffix: this.#suffix },
       // Late on purpose: it waits for a slot instead of being skipped, behind older ones.
-      firing: { ...manualFiring(requester()), misfire: true, notBefore: clock.now() },
+      firing: { ...manualFiring(this.#cluster.actor.name), misfire: true, notBefore: clock.now() },
     }));
   }
 
