@@ -4,6 +4,7 @@ import type { Clock } from '../clock.js';
 import type { Keys } from '../etcd/keys.js';
 import type { Store } from '../etcd/store.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { TlsServerOptions } from './auth/tls-files.js';
 
 export interface ApiContext {
   readonly store: Store;
@@ -20,8 +21,7 @@ export interface ApiContext {
 export interface ApiSettings {
   /** It listens on a loopback address only. */
   readonly isLoopback: boolean;
-  /** PEM. */
-  readonly tls?: { readonly cert: Buffer | string; readonly key: Buffer | string };
+  readonly tls?: TlsServerOptions;
   /** Requests a second from one address; more are answered with 429. */
   readonly requestsPerSecond?: number;
   /** Event streams at once. */

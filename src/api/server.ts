@@ -61,10 +61,7 @@ export async function createApiServer(context: ApiContext): Promise<ApiApp> {
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     exposeHeadRoutes: true,
   };
-  const server =
-    settings.tls === undefined
-      ? fastify(options)
-      : fastify({ ...options, https: { ...settings.tls, minVersion: 'TLSv1.2' } });
+  const server = settings.tls === undefined ? fastify(options) : fastify({ ...options, https: settings.tls });
   const app = server.withTypeProvider<ZodTypeProvider>() as unknown as ApiApp;
   app.setValidatorCompiler(validatorCompiler);
   // The types have seen to it that answers are as declared, and a test compares all of them with the document.

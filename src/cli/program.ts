@@ -14,6 +14,7 @@ import { limitsCommand } from './commands/limits.js';
 import { nextCommand } from './commands/next.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
+import { serveCommand } from './commands/serve.js';
 import { statusCommand } from './commands/status.js';
 import { tokensCommand } from './commands/tokens.js';
 import { validateCommand } from './commands/validate.js';
@@ -58,6 +59,7 @@ export function createProgram(environment: CliEnvironment): Command {
     .addCommand(devCommand())
     .addCommand(workerCommand())
     .addCommand(workersCommand())
+    .addCommand(serveCommand())
     .addCommand(statusCommand())
     .addCommand(doctorCommand())
     .commandsGroup('Jobs:')

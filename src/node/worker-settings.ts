@@ -103,6 +103,31 @@ function setting<T>(
   return { flag: `--${flag}`, variable, placeholder, description, schema, defaultText, tuning };
 }
 
+/** `off`, `:8470`, `127.0.0.1:8470`, `[::1]:8470`. */
+const listenAddress = z
+  .string({ error: 'must be an address such as 127.0.0.1:8470, or off' })
+  .transform((text, context) => {
+    if (text === 'off') return 'off' as const;
+    const [, v6, name, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]*)):(\d{1,5})$/.exec(text) ?? [];
+    if (port !== undefined && Number(port) <= 65_535)
+      return { host: v6 ?? (name === undefined || name === '' ? '0.0.0.0' : name), port: Number(port) };
+    context.addIssue({ code: 'custom', message: 'must be an address such as 127.0.0.1:8470, or off' });
+    return z.NEVER;
+  });
+
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be a URL such as https://worker-1.example:8470' })
+  .transform((text) => text.replace(/\/+$/, ''));
+
+const file = z
+  .string({ error: 'must be the path of a file' })
+  .min(1, { error: 'must be the path of a file' });
+
+const yesOrNo = z.preprocess(
+  (value) => (value === 'true' ? true : value === 'false' ? false : value),
+  z.boolean({ error: 'must be true or false' }),
+);
+
 const SECOND = 1_000;
 const HOUR = 3_600_000;
 const MIB = 2 ** 20;
@@ -164,6 +189,26 @@ export const WORKER_SETTINGS = {
     'how much output of one attempt is kept; of a longer one the beginning and the end',
     size(MIB, 1024 * GIB),
     '32MiB',
+  ),
+  listen: setting(
+    ['listen', '<address>'],
+    'where the HTTP API and the page are: host:port, or off',
+    listenAddress,
+    '127.0.0.1:8470, or the next free port',
+  ),
+  advertise: setting(
+    ['advertise', '<url>'],
+    'the URL by which other workers reach this API',
+    httpUrl,
+    'made of the address',
+  ),
+  apiCert: setting(['api-cert', '<file>'], 'certificate of the API, PEM; makes it HTTPS', file, 'none'),
+  apiKey: setting(['api-key', '<file>'], 'key of that certificate, PEM', file, 'none'),
+  insecureHttp: setting(
+    ['insecure-http', ''],
+    'allow clear HTTP beyond this machine, where TLS ends elsewhere',
+    yesOrNo,
+    'false',
   ),
   horizon: setting(
     ['horizon', '<duration>'],

@@ -19,7 +19,7 @@ export function workerCommand(): Command {
     const { flag, placeholder, description, variable, defaultText, tuning } = setting;
     // Text here: flags, variables and the configuration file are checked alike, when the worker starts.
     const option = new Option(
-      `${flag} ${placeholder}`,
+      `${flag} ${placeholder}`.trim(),
       `${description} (${variable}, default ${defaultText})`,
     );
     if (flag === '--label') option.argParser(collect);

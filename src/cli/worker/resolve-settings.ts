@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { ConfigFile } from '../../etcd/config-file.js';
 import { DEFAULT_CONFIG_FILE } from '../../etcd/connection-options.js';
+import { resolveApi, type ApiListenOptions } from '../../node/api-options.js';
 import type { NodeOptions } from '../../node/options.js';
 import { resolveOutput } from '../../node/output-options.js';
 import {
@@ -27,6 +28,8 @@ export interface WorkerConfig {
   readonly log: Pick<LoggerOptions, 'level' | 'format'>;
   /** Null: only the tails in the records are kept. */
   readonly output: OutputSettings | null;
+  /** Null: it has no HTTP API. */
+  readonly api: ApiListenOptions | null;
 }
 
 const SECTION = 'worker';
@@ -45,6 +48,7 @@ export async function resolveWorkerSettings(sources: WorkerSources): Promise<Wor
   return {
     node,
     output: resolveOutput(find, node.name, defaultOutputDir(env)),
+    api: resolveApi(find),
     log: {
       level: find('logLevel')?.value ?? 'info',
       format: find('logFormat')?.value ?? (sources.isTTY ? 'pretty' : 'json'),

@@ -24,6 +24,7 @@ import { createLogger, type Logger } from '../../telemetry/logger.js';
 import { connectionOptions } from '../connection.js';
 import type { CliContext } from '../context.js';
 import { packageVersion } from '../../version.js';
+import { workerApi } from '../serve/worker-api.js';
 import { resolveWorkerSettings, type WorkerConfig } from './resolve-settings.js';
 import { measureWorker } from './measure-worker.js';
 import { listenForStop, type StopSignal } from './stop-signals.js';
@@ -72,6 +73,19 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       options: { ...settings.node, host: hostname(), pid: process.pid, version: packageVersion() },
     });
     measured.show(node, { watchdog: watchdog ?? null, launcher });
+    const api =
+      settings.api === null
+        ? null
+        : workerApi({
+            data: {
+              connection,
+              listen: settings.api,
+              log: settings.log,
+              name: settings.node.name,
+              output: settings.output,
+            },
+            ...{ log, node, metricsText: measured.metricsText },
+          });
     endOnDefect(log);
     const stopped = stopSignal(log);
     // Not waited for: it learns of everything that has happened until it is there.
@@ -80,10 +94,14 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
     const started = launcher.start().then(() => node.start());
     try {
       const signal = await Promise.race([stopped, started.then(() => null)]);
-      if (signal === null) await stopped;
+      // Only now, since work comes first. It rejects where it is told to listen at an address where it cannot.
+      if (signal === null) await Promise.race([stopped, api?.start().then(() => stopped) ?? stopped]);
       else started.catch(() => undefined);
+      await api?.stop();
       await node.stop();
     } finally {
+      await api?.stop();
+      await node.stop();
       await launcher.stop();
       await output?.stop();
       await watchdog?.stop();
