@@ -9,6 +9,7 @@ import { growth } from './growth.js';
 import { leaderKill } from './leader-kill.js';
 import { manyJobs } from './many-jobs.js';
 import { memory } from './memory.js';
+import { outputFlood } from './output-flood.js';
 import { saturation } from './saturation.js';
 import { start } from './start.js';
 import { sustained } from './sustained.js';
@@ -27,6 +28,7 @@ export const SCENARIOS: readonly Scenario[] = [
   cost,
   start,
   drainBurst,
+  outputFlood,
   memory,
   growth,
 ];

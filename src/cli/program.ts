@@ -11,6 +11,7 @@ import { exportCommand } from './commands/export.js';
 import { importCommand } from './commands/import.js';
 import { jobsCommand } from './commands/jobs.js';
 import { limitsCommand } from './commands/limits.js';
+import { logsCommand } from './commands/logs.js';
 import { nextCommand } from './commands/next.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
@@ -74,6 +75,7 @@ export function createProgram(environment: CliEnvironment): Command {
     .addCommand(runCommand())
     .addCommand(backfillCommand())
     .addCommand(runsCommand())
+    .addCommand(logsCommand())
     .commandsGroup('Access:')
     .addCommand(tokensCommand())
     .addCommand(auditCommand());

@@ -64,7 +64,10 @@ export class LocalSource implements OutputSource {
       await waiting.ask();
       stored = await this.#find(request);
     }
-    if (stored === null) return yield { kind: 'end', offset: 0, complete: false };
+    if (stored === null) {
+      yield { kind: 'end', offset: 0, complete: false };
+      return;
+    }
     const { stream, offset, limit } = request;
     yield* readAttempt(stored, { stream, offset, limit, follow });
   }

@@ -51,6 +51,8 @@ export function printRun(context: CliContext, run: RunEntry): void {
   }
   context.out.line(renderFields(context, [...identity(id), ...recordFields(context, record)]));
   printOutput(context, record);
+  if (record.stdout?.truncated === true || record.stderr?.truncated === true)
+    context.out.line(`\n${context.colors.dim(`All of it: etcron logs '${formatRunId(id)}'`)}`);
 }
 
 async function readInFlight(
@@ -97,6 +99,7 @@ function printInFlight(context: CliContext, { firing, state, why, lock }: InFlig
   if (value.node !== null) fields.push(['node', value.node]);
   if (lock) fields.push(['claimed', `${timeText(lock.claimedAt)}, fencing token ${lock.fencingToken}`]);
   if (value.requestedBy !== null) fields.push(['asked by', value.requestedBy]);
+  if (state === 'running') fields.push(['output', `etcron logs -f '${runId}'`]);
   context.out.line(renderFields(context, fields));
 }
 
