@@ -1,6 +1,6 @@
 /**
- * `npm run bench:report -- FILE`: shows the results that `npm run bench -- --json FILE` has written; with `--docs`, makes the
- * tables and the plot of the documentation from them.
+ * `npm run bench:report -- FILE…`: shows the results that `npm run bench -- --json FILE` has written, those of several
+ * benchmarks together; with `--docs`, makes the tables and the plot of the documentation from them.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,17 +9,18 @@ import { fillTables } from './docs-tables.js';
 import { drawLateness } from './lateness-plot.js';
 import { renderReport } from './report.js';
 import { reportFailure } from './report-failure.js';
+import { joinResults } from './join-results.js';
 import { readResults, writeResults } from './results.js';
 
 const program = new Command('npm run bench:report --')
   .description('Show results of the benchmark again.')
-  .argument('<file>', 'what npm run bench -- --json FILE has written')
+  .argument('<file...>', 'what npm run bench -- --json FILE has written, on one machine with the same versions')
   .option('--docs', 'make docs/performance.md, docs/performance.json and docs/lateness.svg from it')
   .exitOverride();
 
 try {
   program.parse();
-  const results = await readResults(program.args[0]!);
+  const results = joinResults(await Promise.all(program.args.map(readResults)));
   if (program.opts<{ docs?: true }>().docs) {
     // Run by scripts/run.mjs, in the folder of the project.
     const page = join('docs', 'performance.md');

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { rowsOf } from '../../bench/comparison.js';
 import { fillTables } from '../../bench/docs-tables.js';
 import { drawLateness } from '../../bench/lateness-plot.js';
+import { joinResults } from '../../bench/join-results.js';
 import type { Machine } from '../../bench/machine.js';
 import { renderCosts, renderReport } from '../../bench/report.js';
 import {
@@ -99,6 +100,31 @@ describe('the report', () => {
   it('adds up the costs that it does not name', () => {
     const costs = Array.from({ length: 12 }, (_, index) => ({ place: `place ${index}`, ms: 1 }));
     expect(renderCosts(costs)).toMatch(/2\.00 ms {2}everything else$/);
+  });
+
+  it('puts several benchmarks together', () => {
+    const first = runsWith([{ late: 1 }, { late: 5 }]);
+    const other = resultsOf([{ figures: { late: 3 } }], ['one was lost']);
+    const [one] = other.scenarios;
+    const later = { ...other.machine, startedAt: '2026-01-02T00:00:00.000Z', loadAtStart: 2 };
+    const joined = joinResults([
+      { ...other, machine: later, scenarios: [one!, { ...one!, name: 'two' }], peer: null },
+      first,
+    ]);
+    expect(joined.scenarios.map(({ name, runs }) => [name, runs.length])).toEqual([
+      ['one', 3],
+      ['two', 1],
+    ]);
+    expect(renderReport(joined)).toMatch(/lateness\s+│\s+3\.0 ms \(1\.0–5\.0\)/);
+    expect(joined).toMatchObject({ peer, problems: ['one was lost'] });
+    expect(joined.machine).toMatchObject({ startedAt: machine.startedAt, loadAtStart: 2 });
+  });
+
+  it('puts nothing together that was not measured alike', () => {
+    const results = runsWith([{ late: 1 }]);
+    const elsewhere = { ...results, machine: { ...machine, cores: 64 } };
+    expect(() => joinResults([results, elsewhere])).toThrow(/cores is 2 in one of them and 64 in another/);
+    expect(() => joinResults([])).toThrow('there are no results');
   });
 
   it('is the same after a way through JSON', async () => {
