@@ -29,7 +29,7 @@ export interface ApiSettings {
   /** The name of the worker whose API this is, and its own folder with the output of runs; null: it keeps none. */
   readonly output?: { readonly worker: string; readonly folder: string } | null;
   /** By which the certificates of other workers' APIs are verified, PEM; the system's authorities by default. */
-  readonly peerCa?: Buffer | string;
+  readonly peerCa?: Buffer | string | string[] | undefined;
 }
 
 /** What the API may know of the worker that it belongs to; it lives in another thread. */

@@ -8,6 +8,7 @@ import { checkListen } from './auth/binding.js';
 import { isLoopbackAddress } from './auth/origin.js';
 import { readTlsFiles, TlsFiles } from './auth/tls-files.js';
 import type { ApiContext } from './context.js';
+import { peerCaOf } from './output/peer-ca.js';
 import { createApiServer } from './server.js';
 
 export interface RunningApi {
@@ -34,7 +35,7 @@ export async function openApi(
   const settings = {
     ...context.settings,
     isLoopback: isLoopbackAddress(host),
-    ...(tls === null ? {} : { tls }),
+    ...(tls === null ? {} : { tls, peerCa: peerCaOf(tls.cert) }),
   };
   for (let port = listen.port; ; port += 1) {
     const app = await createApiServer({ ...context, settings });

@@ -19,7 +19,7 @@ export interface HopOptions {
   readonly secret: HopSecret;
   readonly clock: Clock;
   /** By which the certificates of other workers are verified, PEM; the system's authorities by default. */
-  readonly ca?: Buffer | string | undefined;
+  readonly ca?: Buffer | string | string[] | undefined;
 }
 
 /** A worker that does not begin to answer for so long does not answer. */

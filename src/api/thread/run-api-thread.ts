@@ -43,7 +43,16 @@ export async function runApiThread(extensions: NonNullable<ApiContext['extension
     let api: RunningApi | null = null;
     try {
       const keys = new Keys(connection.prefix);
-      const context = { store, keys, clock: systemClock, log, worker: line, extensions };
+      const output = data.output && { worker: data.name, folder: data.output.folder };
+      const context = {
+        store,
+        keys,
+        clock: systemClock,
+        log,
+        worker: line,
+        extensions,
+        settings: { output },
+      };
       api = await openApi(context, data.listen);
       tell({ kind: 'listening', url: api.url });
       await stopped;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { findOutput, type OutputAccess } from '../../api/output/find-output.js';
 import { fromLine } from '../../api/output/entry-lines.js';
 import { HopSecret } from '../../api/output/hop-secret.js';
@@ -24,10 +25,16 @@ export interface LogSource {
 }
 
 /** On etcd: the worker that has it, asked as its fellow workers ask it. With `--server`: that server, which asks on. */
-export function sourceOf({ clock }: CliContext, cluster: Cluster, id: FiringId): LogSource {
+export function sourceOf(
+  { clock, environment, options }: CliContext,
+  cluster: Cluster,
+  id: FiringId,
+): LogSource {
   const { store } = cluster;
   if (isBehindServer(store)) return serverSource(store, id);
-  const hop = { secret: new HopSecret(cluster, clock), clock };
+  const caFile = options.ca ?? environment.env.ETCRON_CA;
+  const ca = typeof caFile === 'string' && caFile !== '' ? readCa(caFile) : undefined;
+  const hop = { secret: new HopSecret(cluster, clock), clock, ca };
   const access: OutputAccess = { cluster, clock, hop, own: null };
   const runId = formatRunId(id);
   return {
@@ -38,6 +45,17 @@ export function sourceOf({ clock }: CliContext, cluster: Cluster, id: FiringId):
       return source.read({ runId, attempt, stream, offset, limit: null, follow }, signal);
     },
   };
+}
+
+function readCa(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new EtcronError('ETCRON_FILE_UNREADABLE', `${path}: ${messageOf(error)}`, {
+      hint: 'It is what --ca (ETCRON_CA) names.',
+      cause: error,
+    });
+  }
 }
 
 /** A store behind the API of a worker, whose other routes can be asked, too. */

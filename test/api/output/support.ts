@@ -66,7 +66,7 @@ export class OutputCluster {
     hopRoutes(app, access);
     await app.register(
       (scope, _options, done) => {
-        outputRoutes(scope as ApiApp, { context } as unknown as ApiServices, access);
+        outputRoutes(scope, { context } as unknown as ApiServices, access);
         done();
       },
       { prefix: '/api/v1' },
