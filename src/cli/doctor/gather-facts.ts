@@ -19,6 +19,8 @@ export interface GatherOptions {
   readonly connection: ConnectionOptions | null;
   /** How long to wait for the workers' clocks; 0: not at all. */
   readonly listenMs: number;
+  /** So many revisions that can still be read count as a history that nothing compacts; default 500,000. */
+  readonly manyRevisions?: number;
 }
 
 /** Rejects with a `StoreError`. Writes nothing. */
@@ -35,7 +37,7 @@ export async function gatherFacts(cluster: Cluster, options: GatherOptions): Pro
 
 async function gatherEtcd(
   cluster: Cluster,
-  { clock, connection }: GatherOptions,
+  { clock, connection, manyRevisions = MANY_REVISIONS }: GatherOptions,
   revision: number,
 ): Promise<EtcdFacts> {
   const { store, keys } = cluster;
@@ -54,7 +56,7 @@ async function gatherEtcd(
       ? given.filter((endpoint) => !answering.has(endpoint))
       : [],
     readsMs,
-    uncompacted: (await isReadable(cluster, revision - MANY_REVISIONS)) ? MANY_REVISIONS : null,
+    uncompacted: (await isReadable(cluster, revision - manyRevisions)) ? manyRevisions : null,
     access: connection && accessOf(connection),
   };
 }
