@@ -8,9 +8,13 @@ interface AbleCandidate extends Candidate {
   readonly ability: Ability;
 }
 
+/** Where there are policies each job asks for something of its own, and jobs come and go. */
+const MAX_KEPT = 20_000;
+
 export class Candidates {
   #all: readonly AbleCandidate[] = [];
   #signature = '';
+  #hasPolicies = false;
   /** By what a job asks for: many jobs ask for the same. */
   readonly #fitting = new Map<string, readonly AbleCandidate[]>();
 
@@ -21,6 +25,7 @@ export class Candidates {
     if (signature === this.#signature) return false;
     this.#all = able.map(({ nodeId, ability }) => ({ nodeId, ability, hash: hashText(nodeId) }));
     this.#signature = signature;
+    this.#hasPolicies = able.some(({ ability }) => ability.policy !== undefined);
     this.#fitting.clear();
     return true;
   }
@@ -49,12 +54,15 @@ export class Candidates {
   }
 
   #fittingFor(job: Job): readonly AbleCandidate[] {
-    if (fitsAnybody(job)) return this.#all;
+    if (!this.#hasPolicies && fitsAnybody(job, [])) return this.#all;
     const { target, weight, task } = job;
-    const asked = JSON.stringify([target, weight, task.kind === 'handler' ? task.handler : null]);
+    // Any part of a job may be what a policy forbids.
+    const judged = this.#hasPolicies ? [job.name, task, job.secrets] : null;
+    const asked = JSON.stringify([target, weight, task.kind === 'handler' ? task.handler : null, judged]);
     let fitting = this.#fitting.get(asked);
     if (fitting === undefined) {
       fitting = this.#all.filter(({ ability }) => unfitness(job, ability) === null);
+      if (this.#fitting.size >= MAX_KEPT) this.#fitting.clear();
       this.#fitting.set(asked, fitting);
     }
     return fitting;

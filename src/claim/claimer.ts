@@ -76,6 +76,8 @@ export interface ClaimerContext {
   readonly isTrusted: () => boolean;
   /** This node takes new firings; if not, it only puts in order what is in its name or is over. */
   readonly mayClaim: () => boolean;
+  /** By what this node itself knows of itself, whatever stands in etcd. */
+  readonly mayRun: (job: Job) => boolean;
   readonly submit: (txn: Txn) => Promise<TxnResult>;
   /** The room left on this node (a run takes the weight of its job), claims under way not counted. */
   readonly room: () => number;
@@ -106,6 +108,8 @@ export class Claimer implements Service {
   readonly #busy = new Set<string>();
   readonly #slots: Slots;
   readonly #waitingForRoom = new Set<string>();
+  /** Firings that others are to try before us. */
+  readonly #stepIns = new Set<string>();
   readonly #abort = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
   readonly #candidates = new Candidates();
@@ -114,6 +118,8 @@ export class Claimer implements Service {
   #claiming = 0;
   /** From the decision to claim until the answer, smoothed. */
   #claimTakesMs = 0;
+  /** When the claims that have no answer yet were sent, on the monotonic clock; the oldest comes first. */
+  readonly #sentMs = new Map<string, number>();
   #unsubscribe: (() => void) | null = null;
 
   constructor(context: ClaimerContext) {
@@ -126,9 +132,7 @@ export class Claimer implements Service {
     });
     // Each claim that etcd does not answer listens.
     setMaxListeners(0, this.#abort.signal);
-    this.#queue = new WallTimerQueue(context.clock, (runIds) => {
-      for (const runId of runIds) this.#attempt(runId);
-    });
+    this.#queue = new WallTimerQueue(context.clock, (runIds) => this.#onTime(runIds));
   }
 
   async start(): Promise<void> {
@@ -202,6 +206,7 @@ export class Claimer implements Service {
 
   #forget(runId: string): void {
     this.#queue.delete(runId);
+    this.#stepIns.delete(runId);
     this.#burstLead.forget(runId);
     this.#waitingForRoom.delete(runId);
   }
@@ -215,8 +220,10 @@ export class Claimer implements Service {
       this.#busy.has(runId) || this.#context.isHeld(runId) || this.#isElsewhere(firing.value.node);
     const rank = isSettled ? -1 : this.#rank(firing);
     const atMs = rank < 0 ? null : this.#attemptAt(firing, rank);
-    if (atMs === null) this.#forget(runId);
-    else this.#queue.set(runId, atMs);
+    if (atMs === null) return this.#forget(runId);
+    this.#queue.set(runId, atMs);
+    if (rank > 0) this.#stepIns.add(runId);
+    else this.#stepIns.delete(runId);
   }
 
   /** A living worker has it, and that is not us. */
@@ -232,6 +239,7 @@ export class Claimer implements Service {
     if (!job) return -1;
     // Anybody can write that it is lost, or killed.
     const isOver = this.#endOfOrphan(firing, job) !== null || view.kills.has(firing.runId);
+    if (!isOver && !this.#context.mayRun(job)) return -1;
     return this.#candidates.rank(isOver ? null : job, firing, nodeId);
   }
 
@@ -262,8 +270,11 @@ export class Claimer implements Service {
    * one did shows late as well: whoever steps in too early then loses, at the cost of the work that everybody waits for.
    */
   #staggerMs(rank: number): number {
-    const { staggerMs } = this.#context.options;
-    return rank * Math.min(Math.max(staggerMs, PATIENCE * this.#claimTakesMs), MAX_STAGGER_MS);
+    if (rank === 0) return 0;
+    const { clock, options } = this.#context;
+    const [oldestMs = Infinity] = this.#sentMs.values();
+    const takesMs = Math.max(this.#claimTakesMs, clock.monotonicMs() - oldestMs);
+    return rank * Math.min(Math.max(options.staggerMs, PATIENCE * takesMs), MAX_STAGGER_MS);
   }
 
   /** The job asks for another worker than the last one, and there is one. */
@@ -284,6 +295,31 @@ export class Claimer implements Service {
     // About to be voided by the leader, or for it to judge.
     if (entry.plannedFingerprint !== fingerprint || isTooLate(view, firing, clock.now())) return false;
     return misfire || waiting || startTime(firing) >= clock.now() - options.misfireAfterMs;
+  }
+
+  #onTime(runIds: readonly string[]): void {
+    const stepIns = runIds.filter((runId) => this.#stepIns.has(runId));
+    for (const runId of runIds) if (!this.#stepIns.has(runId)) this.#attempt(runId);
+    if (stepIns.length === 0) return;
+    const stepIn = (): void => {
+      for (const runId of stepIns) this.#stepIn(runId);
+    };
+    // After a long turn the timers come before what etcd has sent meanwhile, which may show that there is nothing left to do.
+    const { soon } = this.#context.clock;
+    if (soon) soon(stepIn);
+    else stepIn();
+  }
+
+  /** Where those before us are given more time than when the appointment was made, it is moved. */
+  #stepIn(runId: string): void {
+    const { view, clock, options } = this.#context;
+    const firing = view.firings.get(runId);
+    if (!firing || this.#abort.signal.aborted) return;
+    const rank = this.#rank(firing);
+    const patientUntilMs = startTime(firing) - options.claimLeadMs + this.#staggerMs(rank);
+    if (rank > 0 && firing.value.node === null && clock.now() < patientUntilMs)
+      return this.#queue.set(runId, patientUntilMs);
+    this.#attempt(runId);
   }
 
   // ── what ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -373,6 +409,7 @@ export class Claimer implements Service {
     this.#claiming += job.weight;
     this.#slots.claiming(firing, free);
     const sentMs = clock.monotonicMs();
+    this.#sentMs.set(runId, sentMs);
     let result: ClaimResult;
     try {
       result = prepared.interpret(
@@ -380,6 +417,7 @@ export class Claimer implements Service {
       );
     } finally {
       this.#claiming -= job.weight;
+      this.#sentMs.delete(runId);
       this.#slots.claimed(runId);
       this.#claimTakesMs += SMOOTHING * (clock.monotonicMs() - sentMs - this.#claimTakesMs);
     }

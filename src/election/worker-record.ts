@@ -1,6 +1,7 @@
 /** The value of `workers/<node>`: that a node lives, and what it can take. It goes away with the node's lease. */
 import { z } from 'zod';
 import { isoTime } from '../etcd/record.js';
+import { policySchema } from '../jobs/policy/policy.js';
 
 export const workerRecordSchema = z.object({
   /** The name that its operator gave it; a restart keeps it, while the node id is new. */
@@ -21,6 +22,10 @@ export const workerRecordSchema = z.object({
   skewed: z.boolean().default(false),
   /** Where its HTTP API is, for other nodes and for people; null: it has none. */
   api: z.string().nullable().default(null),
+  /**
+   * What it may run, so that firings go to others where it may not. A hint for them: the worker itself goes by its own file.
+   */
+  policy: policySchema.exactOptional(),
 });
 
 export type WorkerRecord = z.output<typeof workerRecordSchema>;

@@ -14,6 +14,7 @@ import { Claimer } from '../claim/claimer.js';
 import type { Executions, SessionPart } from '../claim/executions.js';
 import { persist } from '../claim/persist.js';
 import { Election } from '../election/election.js';
+import { ownFitness } from './own-fitness.js';
 import { makeNodeId, workerRecordSchema, type WorkerRecord } from '../election/worker-record.js';
 import type { Keys } from '../etcd/keys.js';
 import { encodeRecord } from '../etcd/record.js';
@@ -147,6 +148,7 @@ export class Incarnation {
       leaseId: session.leaseId,
       isTrusted: () => isTrusted() && isClockRight(),
       mayClaim: () => !this.#isDrained,
+      mayRun: ownFitness(options),
       submit: (txn) => batcher.submit(txn),
       room: () => options.capacity - executions.weight,
       isHeld: (runId) => executions.has(runId),
@@ -438,7 +440,7 @@ export class Incarnation {
 
   async #register(): Promise<void> {
     const { store, keys, clock, random, options } = this.#context;
-    const { name, host, pid, version, capacity, labels, handlers = [] } = options;
+    const { name, host, pid, version, capacity, labels, handlers = [], policy } = options;
     const record: WorkerRecord = {
       ...{ name, host, pid, version, capacity, labels: { ...labels } },
       handlers: [...handlers].sort(),
@@ -447,6 +449,7 @@ export class Incarnation {
       clock: clock.now(),
       skewed: this.#skewed,
       api: this.#context.api(),
+      ...(policy === undefined ? {} : { policy }),
     };
     const text = encodeRecord(workerRecordSchema, record);
     const txn = { compare: [], success: [put(keys.worker(this.nodeId), text, this.#session.leaseId)] };

@@ -1,4 +1,5 @@
 /** The settings of a node, with the defaults that `docs/configuration.md` explains. */
+import type { Policy } from '../jobs/policy/policy.js';
 import { DEFAULT_HOUSEKEEPING, type HousekeepingOptions } from '../plan/housekeeping.js';
 
 export interface NodeOptions {
@@ -10,6 +11,8 @@ export interface NodeOptions {
   readonly labels: Readonly<Record<string, string>>;
   /** Names of the handlers that this process has; they come with the library. */
   readonly handlers?: readonly string[];
+  /** What it may run; without one everything. */
+  readonly policy?: Policy;
   /** How much at once: each run takes the weight of its job. */
   readonly capacity: number;
   readonly leaseTtlMs: number;

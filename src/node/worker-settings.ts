@@ -66,6 +66,10 @@ function wholeNumber(min: number, max: number) {
   );
 }
 
+const filePath = z
+  .string({ error: 'must be the path of a file' })
+  .min(1, { error: 'must be the path of a file' });
+
 function oneOf<const Word extends string>(words: readonly Word[]) {
   return z.enum(words, { error: `must be one of ${words.join(', ')}` });
 }
@@ -165,6 +169,12 @@ export const WORKER_SETTINGS = {
     'json or pretty',
     oneOf(['json', 'pretty']),
     'pretty on a terminal, else json',
+  ),
+  policy: setting(
+    ['policy', '<file>'],
+    'a file that says what this worker may run, whatever stands in etcd',
+    filePath,
+    'none: everything',
   ),
   outputDir: setting(
     ['output-dir', '<folder>'],

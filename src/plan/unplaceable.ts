@@ -126,8 +126,8 @@ export class Unplaceable {
   }
 
   #judge(job: Job): string | null {
-    if (fitsAnybody(job)) return null;
     const workers = [...this.#context.view.workers.values()].map(({ value }) => value);
+    if (fitsAnybody(job, workers)) return null;
     return whyNobody(job, null, workers);
   }
 }

@@ -4,6 +4,9 @@
  */
 import { messageOf } from '../errors.js';
 import type { HandlerTask } from '../jobs/index.js';
+import { forbidden } from '../jobs/policy/judge.js';
+import type { Policy } from '../jobs/policy/policy.js';
+import { againstPolicy } from './against-policy.js';
 import { prepareCommand } from './command-task.js';
 import { prepareHttp } from './http-task.js';
 import { prepareStartFailure } from './in-process-task.js';
@@ -36,17 +39,21 @@ export interface TaskKinds {
   readonly launcher?: Launcher | undefined;
   /** Keeps the whole output on disk; without it only the tails in the records are kept. */
   readonly output?: OutputKeeper | undefined;
+  /** What this worker may run, whatever stands in etcd; without it everything. */
+  readonly policy?: Policy | undefined;
 }
 
 /** What a node prepares its runs with. */
-export function makePrepareTask({ prepareHandler, launcher, output }: TaskKinds = {}): PrepareTask {
+export function makePrepareTask({ prepareHandler, launcher, output, policy }: TaskKinds = {}): PrepareTask {
   const prepare: PrepareTask = (request, context) => {
     const { task } = request;
+    const what = policy && forbidden(policy, { ...request, name: request.identity.job });
+    if (typeof what === 'string') return prepareStartFailure(context, againstPolicy(what));
     switch (task.kind) {
       case 'command':
         return prepareCommand(task, request, context, launcher ?? null);
       case 'http':
-        return prepareHttp(task, request, context);
+        return prepareHttp(task, request, context, policy);
       case 'handler':
         return prepareHandler?.(task, request, context) ?? prepareStartFailure(context, noHandler(task));
     }

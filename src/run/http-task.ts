@@ -12,6 +12,9 @@ import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders 
 import { request as httpsRequest } from 'node:https';
 import { messageOf } from '../errors.js';
 import type { HttpTask } from '../jobs/index.js';
+import { forbiddenUrl } from '../jobs/policy/judge.js';
+import type { Policy } from '../jobs/policy/policy.js';
+import { againstPolicy } from './against-policy.js';
 import { explainHttpFailure } from './http-failure.js';
 import { prepareStartFailure, startInProcess, type Work, type WorkEnding } from './in-process-task.js';
 import { Mask } from './mask.js';
@@ -43,7 +46,13 @@ interface Message {
   readonly login: string | null;
 }
 
-export function prepareHttp(task: HttpTask, request: RunRequest, context: RunContext): PreparedTask {
+/** `policy`: what the worker may do; a template can make another host of a URL. */
+export function prepareHttp(
+  task: HttpTask,
+  request: RunRequest,
+  context: RunContext,
+  policy?: Policy,
+): PreparedTask {
   const marker = randomUUID();
   return {
     marker,
@@ -53,6 +62,8 @@ export function prepareHttp(task: HttpTask, request: RunRequest, context: RunCon
       if (!secrets.ok) return prepareStartFailure(context, secrets.failure).start();
       const message = tryMessage(task, request, secrets.values);
       if ('problem' in message) return prepareStartFailure(context, { message: message.problem }).start();
+      const what = policy && forbiddenUrl(policy, message.url);
+      if (typeof what === 'string') return prepareStartFailure(context, againstPolicy(what)).start();
       const mask = new Mask([...Object.values(secrets.values), message.login ?? '']);
       const work = (work: Work): Promise<WorkEnding> => perform(message, task.expectStatus, work);
       return startInProcess(marker, request, context, work, undefined, mask);

@@ -1,20 +1,25 @@
 /**
- * Which workers may take a firing: labels, handlers, capacity, and for a job that runs everywhere the one worker that the
+ * Which workers may take a firing: labels, handlers, capacity, policies, and for a job that runs everywhere the one worker that the
  * firing is for. Where nobody may, the reason is for people. Whether a worker has room just now is another matter.
  */
 import type { WorkerRecord } from '../election/worker-record.js';
 import type { Job, WantedLabels } from '../jobs/index.js';
+import { forbidden } from '../jobs/policy/judge.js';
 import type { FiringRecord } from './firing-record.js';
 
 /** What of a worker decides. */
-export type Ability = Pick<WorkerRecord, 'name' | 'labels' | 'capacity' | 'handlers'>;
+export type Ability = Pick<WorkerRecord, 'name' | 'labels' | 'capacity' | 'handlers' | 'policy'>;
 
 type Candidate = Ability & Pick<WorkerRecord, 'state' | 'skewed'>;
 
 const ANY = '*';
 
-/** The job asks nothing of a worker that not every worker has. */
-export function fitsAnybody({ target, task, weight }: Job): boolean {
+/** The job asks nothing of a worker that not every one of these has. */
+export function fitsAnybody(
+  { target, task, weight }: Job,
+  workers: Iterable<Pick<Ability, 'policy'>>,
+): boolean {
+  for (const { policy } of workers) if (policy !== undefined) return false;
   return weight === 1 && task.kind !== 'handler' && isEmpty(target.with) && isEmpty(target.without);
 }
 
@@ -30,7 +35,8 @@ export function unfitness(job: Job, worker: Ability): string | null {
     return `has no handler ${job.task.handler}`;
   if (job.weight > worker.capacity)
     return `has a capacity of ${worker.capacity}, below the weight of ${job.weight}`;
-  return null;
+  const what = worker.policy === undefined ? null : forbidden(worker.policy, job);
+  return what === null ? null : `has a policy that forbids ${what}`;
 }
 
 /** It takes firings now. */
@@ -77,9 +83,9 @@ export function abilitiesOf(
   return [...workers]
     .filter(({ value }) => isActive(value))
     .sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
-    .map(({ nodeId, value: { name, labels, handlers, capacity } }) => ({
+    .map(({ nodeId, value: { name, labels, handlers, capacity, policy } }) => ({
       nodeId,
-      ability: { name, labels, handlers, capacity },
+      ability: { name, labels, handlers, capacity, ...(policy === undefined ? {} : { policy }) },
     }));
 }
 

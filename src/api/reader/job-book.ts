@@ -104,15 +104,16 @@ export class JobBook {
   }
 
   /** Why nothing of the job can run, as things are; null when it can. */
-  cannotRun({ demanding, limits, problem }: JobDigest): string | null {
+  cannotRun({ name, demanding, limits, problem }: JobDigest): string | null {
     if (problem !== null) return null;
-    for (const name of limits) {
-      const size = this.#view.limits.get(name)?.size ?? null;
-      if (size === null) return `the limit ${name} has no size`;
-      if (size === 0) return `the limit ${name} is 0`;
+    for (const limit of limits) {
+      const size = this.#view.limits.get(limit)?.size ?? null;
+      if (size === null) return `the limit ${limit} has no size`;
+      if (size === 0) return `the limit ${limit} is 0`;
     }
-    if (demanding === null) return null;
-    return whyNobody(demanding, null, workerRecords(this.#view));
+    const job = demanding ?? this.#view.jobs.get(name)?.job;
+    if (!job || fitsAnybody(job, workerRecords(this.#view))) return null;
+    return whyNobody(job, null, workerRecords(this.#view));
   }
 }
 
@@ -150,7 +151,7 @@ export function digestOf(entry: JobEntry): JobDigest {
     due: parsed.schedule,
     dueUnlessPaused: isPausedForGood(job) && !parsed.isDone ? scheduleOf(job) : null,
     pausable: isPaused ? { paused, startAt, timezone } : null,
-    demanding: fitsAnybody(job) ? null : job,
+    demanding: fitsAnybody(job, []) ? null : job,
   };
 }
 

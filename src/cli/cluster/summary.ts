@@ -88,7 +88,7 @@ function findUnplaceable({ jobs, workers }: Snapshot, nowMs: number): Summary['u
   const records = workers.map(({ value }) => value);
   return [...jobs.values()].flatMap((entry) => {
     const { name, job } = entry;
-    if (job === null || fitsAnybody(job) || jobState(entry, nowMs) !== 'ok') return [];
+    if (job === null || fitsAnybody(job, records) || jobState(entry, nowMs) !== 'ok') return [];
     const reason = whyNobody(job, null, records);
     return reason === null ? [] : [{ name, reason }];
   });

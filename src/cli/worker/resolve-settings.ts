@@ -4,6 +4,7 @@ import { ConfigFile } from '../../etcd/config-file.js';
 import { DEFAULT_CONFIG_FILE } from '../../etcd/connection-options.js';
 import { resolveApi, type ApiListenOptions } from '../../node/api-options.js';
 import type { NodeOptions } from '../../node/options.js';
+import { labelsUnderPolicy, readPolicyFile } from '../../node/policy-file.js';
 import { resolveOutput } from '../../node/output-options.js';
 import {
   parseSetting,
@@ -44,7 +45,7 @@ export async function resolveWorkerSettings(sources: WorkerSources): Promise<Wor
   file?.checkKeys([SECTION], NAMES);
   const find = <Name extends WorkerSettingName>(name: Name): FoundSetting<SettingValue<Name>> | null =>
     findSetting(name, sources, file);
-  const node = resolveNodeOptions(find);
+  const node = await underPolicy(resolveNodeOptions(find), find('policy')?.value);
   return {
     node,
     output: resolveOutput(find, node.name, defaultOutputDir(env)),
@@ -54,6 +55,15 @@ export async function resolveWorkerSettings(sources: WorkerSources): Promise<Wor
       format: find('logFormat')?.value ?? (sources.isTTY ? 'pretty' : 'json'),
     },
   };
+}
+
+async function underPolicy(
+  node: WorkerConfig['node'],
+  path: string | undefined,
+): Promise<WorkerConfig['node']> {
+  if (path === undefined) return node;
+  const loaded = await readPolicyFile(resolve(path));
+  return { ...node, labels: labelsUnderPolicy(node.labels, loaded, path), policy: loaded.policy };
 }
 
 function findSetting<Name extends WorkerSettingName>(

@@ -68,7 +68,7 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       clock: systemClock,
       random: Math.random,
       log,
-      prepareTask: makePrepareTask({ launcher, output }),
+      prepareTask: makePrepareTask({ launcher, output, policy: settings.node.policy }),
       watchdog,
       options: { ...settings.node, host: hostname(), pid: process.pid, version: packageVersion() },
     });

@@ -13,7 +13,7 @@ export const placement: Check = {
       ? []
       : [...snapshot.jobs.values()].flatMap((entry) => {
           const { name, job } = entry;
-          if (job === null || fitsAnybody(job) || jobState(entry, nowMs) !== 'ok') return [];
+          if (job === null || fitsAnybody(job, records) || jobState(entry, nowMs) !== 'ok') return [];
           const reason = whyNobody(job, null, records);
           return reason === null ? [] : [`${name}: ${reason}`];
         });
