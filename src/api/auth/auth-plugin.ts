@@ -157,7 +157,7 @@ function admit(
   // Whoever has an expired token once had a right one: no guess.
   if (found.reason !== 'expired') failedLogins.failed(address);
   if (by === 'cookie') clearSessionCookie(reply);
-  log.warn({ address, token: found.id, reason: found.reason }, 'a token was refused');
+  log.warn({ address, tokenId: found.id, reason: found.reason }, 'a token was refused');
   throw unauthorized(reply, refusal(found));
 }
 

@@ -41,6 +41,8 @@ type Write = Exclude<Operation, { type: 'get' }>;
 /** What stands at a key; undefined where there is none. */
 type Found = ReadonlyMap<string, KeyValue>;
 
+let sequence = 0;
+
 /** Somebody changes the same key all the time. */
 const MAX_TRIES = 20;
 
@@ -93,7 +95,7 @@ class AuditedStore implements Store {
     });
     const key =
       this.keys.audit +
-      formatAuditKey({ atMs, sizeBytes: Buffer.byteLength(value) }, randomBytes(6).toString('hex'));
+      formatAuditKey({ atMs, sizeBytes: Buffer.byteLength(value) }, nextName());
     const full = {
       compare: [...txn.compare, ...unpinned.map((key) => modifiedAt(key, revisionOf(found, key)))],
       success: [...txn.success, put(key, value)],
@@ -154,6 +156,12 @@ class AuditedStore implements Store {
   close() {
     return this.inner.close();
   }
+}
+
+/** Keeps the records of one process in order within a millisecond, and those of several apart. */
+function nextName(): string {
+  sequence = (sequence + 1) % 2 ** 16;
+  return sequence.toString(16).padStart(4, '0') + randomBytes(4).toString('hex');
 }
 
 /** Holds only for one state of its key. */
