@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Three projects: `unit` needs nothing but Node, `etcd` runs real etcd processes, `cluster` adds real worker
-// processes. Two files run at a time: the machine may be small, and those of the last two bring up servers, but mostly
+// Four projects: `unit` needs nothing but Node, `etcd` runs real etcd processes, `cluster` adds real worker
+// processes, `page` a real browser. Two files run at a time: the machine may be small, and those of the last two bring up servers, but mostly
 // they wait.
 export default defineConfig({
   test: {
@@ -12,7 +12,7 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
           maxWorkers: 2,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.etcd.test.ts', 'test/cluster/**', 'node_modules/**'],
+          exclude: ['test/**/*.etcd.test.ts', 'test/cluster/**', 'test/page/**', 'node_modules/**'],
           testTimeout: 60_000,
         },
       },
@@ -36,6 +36,17 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           maxWorkers: 2,
           testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'page',
+          sequence: { groupOrder: 3 },
+          include: ['test/page/**/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
+          maxWorkers: 2,
+          testTimeout: 180_000,
           hookTimeout: 120_000,
         },
       },

@@ -61,9 +61,9 @@ interface AxeResults {
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   // Through the debugger, which the policy of the page does not concern.
   await page.evaluate(AXE);
-  const results = (await page.evaluate(
+  const results = await page.evaluate<AxeResults>(
     `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
-  )) as AxeResults;
+  );
   return results.violations.flatMap(({ id, help, nodes }) =>
     nodes
       .slice(0, 5)
@@ -75,12 +75,10 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
 
 /** How far the page can be scrolled sideways, in px. */
 export async function sidewaysPx(page: Page): Promise<number> {
-  return (await page.evaluate(
-    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-  )) as number;
+  return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 }
 
 /** How many elements there are. */
 export async function elementCount(page: Page): Promise<number> {
-  return (await page.evaluate(`document.querySelectorAll('*').length`)) as number;
+  return page.evaluate<number>(`document.querySelectorAll('*').length`);
 }

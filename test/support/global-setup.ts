@@ -1,12 +1,13 @@
 /**
  * Before the tests that start real servers and workers: the etcd binary is there (downloaded on the first run, so that
- * no test times out on it), and dist/ holds the sources as they are now, since workers run from there.
+ * no test times out on it), so is Chromium where it is needed, and dist/ holds the sources as they are now, since workers run from there.
  */
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { TestProject } from 'vitest/node';
 import { EtcronError } from '../../src/errors.js';
 import { findEtcd } from '../../src/etcd/embedded/find-etcd.js';
+import { findChromium } from './find-chromium.js';
 
 export default async function setup(project: TestProject): Promise<void> {
   try {
@@ -18,7 +19,11 @@ export default async function setup(project: TestProject): Promise<void> {
       throw new Error(`${error.message}\n${error.hint ?? ''}`, { cause: error });
     throw error;
   }
-  if (project.name === 'cluster') {
+  if (project.name === 'page') {
+    const { program, version } = await findChromium((line) => console.error(line));
+    console.error(`[page] Chromium ${version}: ${program}`);
+  }
+  if (project.name === 'cluster' || project.name === 'page') {
     const script = fileURLToPath(new URL('../../scripts/setup.mjs', import.meta.url));
     await execa(process.execPath, [script], { stdio: 'inherit' });
   }

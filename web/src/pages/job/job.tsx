@@ -65,7 +65,10 @@ export function JobPage({ name }: { name: string }) {
         </Link>
       </p>
       {isGone && job.problem ? (
-        <Problem problem={job.problem} />
+        <>
+          <h1 class="mono">{name}</h1>
+          <Problem problem={job.problem} />
+        </>
       ) : (
         <Loaded state={job} rows={8}>
           {(data) => (

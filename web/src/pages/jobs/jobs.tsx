@@ -221,7 +221,7 @@ function NoJobs({ filtered }: { filtered: boolean }) {
   return (
     <Empty icon="list">
       <p>No jobs yet. The two lines that make the first one:</p>
-      <pre class="code">
+      <pre class="code" tabIndex={0} aria-label="Commands">
         {
           'printf \'jobs: { hello: { schedule: "@every 10s", command: "date" } }\' > jobs.yaml\netcron apply -f jobs.yaml'
         }

@@ -71,7 +71,7 @@ function FirstJob() {
         <p>
           Make one on the <Link href="/jobs?new">page of jobs</Link>, or with two lines on the command line:
         </p>
-        <pre class="code">
+        <pre class="code" tabIndex={0} aria-label="Commands">
           {
             'printf \'jobs: { hello: { schedule: "@every 10s", command: "date" } }\' > jobs.yaml\netcron apply -f jobs.yaml'
           }

@@ -5,6 +5,8 @@ import type { Line, OutputText } from './output-text.js';
 
 const LINE_HEIGHT = 20;
 const SPARE_LINES = 20;
+/** As in the style sheet. */
+const MAX_HEIGHT_PX = 560;
 /** Nearer to the end than this counts as being there. */
 const END_PX = 30;
 
@@ -126,24 +128,23 @@ function Lines({
 }) {
   const box = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
-  const ownScroll = useRef(false);
-  const height = box.current?.clientHeight ?? 480;
+  const lastTop = useRef(0);
   const first = Math.max(0, Math.floor(top / LINE_HEIGHT) - SPARE_LINES);
-  const end = Math.min(lines.length, Math.ceil((top + height) / LINE_HEIGHT) + SPARE_LINES);
+  const end = Math.min(lines.length, Math.ceil((top + MAX_HEIGHT_PX) / LINE_HEIGHT) + SPARE_LINES);
 
   useLayoutEffect(() => {
     const element = box.current;
     if (!element || !isFollowing) return;
-    ownScroll.current = true;
     element.scrollTop = element.scrollHeight;
+    lastTop.current = element.scrollTop;
     setTop(element.scrollTop);
   }, [lines, lines.length, isFollowing]);
 
   useEffect(() => {
     const element = box.current;
     if (!element || current === null) return;
-    ownScroll.current = true;
     element.scrollTop = Math.max(0, current * LINE_HEIGHT - element.clientHeight / 2);
+    lastTop.current = element.scrollTop;
     setTop(element.scrollTop);
   }, [current]);
 
@@ -158,11 +159,11 @@ function Lines({
       onScroll={(event) => {
         const { scrollTop, scrollHeight, clientHeight } = event.currentTarget;
         setTop(scrollTop);
-        if (ownScroll.current) {
-          ownScroll.current = false;
-          return;
-        }
-        onFollow(scrollHeight - scrollTop - clientHeight < END_PX);
+        // Only a person scrolls back; what is written meanwhile moves nothing.
+        const isBack = scrollTop < lastTop.current - 1;
+        lastTop.current = scrollTop;
+        if (scrollHeight - scrollTop - clientHeight < END_PX) onFollow(true);
+        else if (isBack) onFollow(false);
       }}
     >
       {lines.length === 0 && (

@@ -53,7 +53,10 @@ export function RunPage({ job, due }: { job: string; due: string }) {
         </Link>
       </p>
       {run.problem?.status === 404 ? (
-        <Problem problem={run.problem} />
+        <>
+          <h1 class="mono">{id}</h1>
+          <Problem problem={run.problem} />
+        </>
       ) : (
         <Loaded state={run} rows={8}>
           {(data) => (

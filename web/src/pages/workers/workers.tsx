@@ -70,7 +70,9 @@ export function Workers() {
               <Panel>
                 <Empty icon="server">
                   <p>No worker is there: nothing runs until one comes.</p>
-                  <pre class="code">etcron worker</pre>
+                  <pre class="code" tabIndex={0} aria-label="Commands">
+                    etcron worker
+                  </pre>
                 </Empty>
               </Panel>
             )}

@@ -1,0 +1,115 @@
+/** Every page, with ordinary, absurd and no data: usable by all, as wide as the window, without complaints of the browser. */
+import { describe, expect, test } from 'vitest';
+import { accessibilityProblems, PHONE, sidewaysPx, WIDE } from '../support/browser.js';
+import { absurdData, emptyData, LONG_NAME, ordinaryData } from '../support/fake-data.js';
+import { until, useBrowser } from './fake-page.js';
+
+const browser = useBrowser();
+
+function pagesOf(data: ReturnType<typeof ordinaryData>): [string, string][] {
+  const failed = data.runs.find(({ outcome }) => outcome === 'failed');
+  const long = data.runs.find(({ job }) => job === LONG_NAME);
+  return [
+    ['/', 'Station board'],
+    ['/jobs', 'Jobs'],
+    [`/jobs/${data.jobs[0]?.name ?? 'none'}`, data.jobs.length > 0 ? 'Due next' : 'there is none'],
+    ['/runs', 'Runs'],
+    [
+      `/runs/${(long ?? failed)?.run ?? 'none/2026-01-01T00:00:00.000Z'}`,
+      failed ? 'Course' : 'there is none',
+    ],
+    ['/workers', 'Workers'],
+    ['/audit', 'Audit'],
+    ['/tokens', 'Tokens'],
+    ['/no/such/page', ''],
+  ];
+}
+
+function schemesAt(viewport: object, both: boolean): readonly ('light' | 'dark')[] {
+  if (viewport === PHONE) return ['light'];
+  return both ? ['light', 'dark'] : ['dark'];
+}
+
+describe.each([
+  ['ordinary', ordinaryData],
+  ['absurd', absurdData],
+  ['no', emptyData],
+])('with %s data', (kind, dataAt) => {
+  test('every page fits, has no accessibility problems in light and dark, and breaks no policy', async () => {
+    const data = dataAt(Date.now());
+    const { page, api, complaints } = await browser.open(data, '/');
+    const problems: string[] = [];
+    for (const [path] of pagesOf(data).filter(([, text]) => text !== '')) {
+      await page.goto(api.url + path);
+      await page.locator('main h1, main .notice').first().waitFor();
+      await page.locator('.connection.is-live').waitFor();
+      // Whatever was asked for is there.
+      await until(page, `document.querySelector('.skeleton') === null`);
+      for (const viewport of [WIDE, PHONE]) {
+        await page.setViewportSize(viewport);
+        const sideways = await sidewaysPx(page);
+        if (sideways > 0) problems.push(`${path} at ${viewport.width}: ${sideways} px too wide`);
+        // Colours do not depend on the width, so each of both is looked at once or twice.
+        for (const colorScheme of schemesAt(viewport, kind === 'ordinary')) {
+          await page.emulateMedia({ colorScheme });
+          for (const problem of await accessibilityProblems(page))
+            problems.push(`${path} at ${viewport.width}, ${colorScheme}: ${problem}`);
+        }
+      }
+    }
+    expect(problems).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+});
+
+test('the checks of accessibility and width find what is wrong', async () => {
+  const { page } = await browser.open(ordinaryData(Date.now()), '/', { viewport: PHONE });
+  await page.locator('.station').waitFor();
+  await page.evaluate(
+    `document.body.append(Object.assign(document.createElement('img'), { src: '/icon.svg', width: 900, height: 10 }))`,
+  );
+  expect((await accessibilityProblems(page)).join()).toContain('image-alt');
+  expect(await sidewaysPx(page)).toBeGreaterThan(400);
+});
+
+test('an empty cluster says how to make the first job, and how to start a worker', async () => {
+  const { page } = await browser.open(emptyData(Date.now()), '/');
+  await page.getByText('No jobs yet').waitFor();
+  expect(await page.locator('.code').innerText()).toContain('etcron apply -f jobs.yaml');
+  expect(await page.getByText('No worker is there').innerText()).toContain('etcron worker');
+});
+
+test('the overview says what went wrong, what runs, what comes and who leads', async () => {
+  const { page } = await browser.open(ordinaryData(Date.now()), '/');
+  const problems = page.locator('.problems');
+  await problems.waitFor();
+  const text = await problems.innerText();
+  for (const part of ['report-eu', 'exit code 2', 'gpu-train', 'no worker has the label gpu=a100', 'typo'])
+    expect(text).toContain(part);
+  const departures = page.locator('.board', { hasText: 'Departures' });
+  expect(await departures.innerText()).toMatch(/billing-sync\s+running/);
+  expect(await departures.innerText()).toContain('paused: quarter is closed (ann)');
+  const arrivals = page.locator('.board', { hasText: 'Arrivals' });
+  expect(await arrivals.innerText()).toMatch(/exit 2 · 1.2 s\s+\+\d ms/);
+  expect(await page.locator('.head-leader').innerText()).toContain('w-2');
+  expect(await page.locator('.time-line svg').getAttribute('aria-label')).toMatch(/4 failed.*Next hour: 7/);
+});
+
+test('times are in the zone of the viewer, in UTC, or in that of the job', async () => {
+  const data = ordinaryData(Date.now());
+  const due = new Date(data.runs[0]!.due);
+  const options = { timezoneId: 'Asia/Kathmandu' };
+  const { page } = await browser.open(data, `/runs/${data.runs[0]!.run}`, options);
+  const shown = page.locator('.page-head time');
+  await shown.waitFor();
+  const clock = (timeZone: string): string =>
+    due.toLocaleTimeString('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  expect(await shown.innerText()).toContain(clock('Asia/Kathmandu'));
+  await page.keyboard.press('z');
+  await until(page, `document.querySelector('.page-head time').innerText.includes('${clock('UTC')}')`);
+  await page.keyboard.press('z');
+  const berlin = clock('Europe/Berlin');
+  await until(page, `document.querySelector('.page-head time').innerText.includes('${berlin}')`);
+  await page.getByLabel('Settings and more').click();
+  expect(await page.getByLabel('Times in').inputValue()).toBe('job');
+});
