@@ -20,6 +20,8 @@ export interface HopOptions {
   readonly clock: Clock;
   /** By which the certificates of other workers are verified, PEM; the system's authorities by default. */
   readonly ca?: Buffer | string | string[] | undefined;
+  /** What this worker shows to those that ask for a certificate: its own, PEM. */
+  readonly identity?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
 }
 
 /** A worker that does not begin to answer for so long does not answer. */
@@ -68,7 +70,7 @@ export class RemoteSource implements OutputSource {
       for await (const line of linesOf(response)) if (line !== '') yield fromLine(line);
     } catch (error) {
       signal.throwIfAborted();
-      throw this.#unreachable(error);
+      throw this.#brokeOff(error);
     } finally {
       response.destroy();
     }
@@ -93,9 +95,10 @@ export class RemoteSource implements OutputSource {
   #send(target: string, header: string, signal: AbortSignal): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const url = new URL(target, this.#api);
-      const { clock, ca } = this.#options;
+      const { clock, ca, identity } = this.#options;
       const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
-      const trust = ca === undefined ? {} : { ca };
+      const shown = identity && { cert: identity.cert, key: identity.key };
+      const trust = { ...(ca === undefined ? {} : { ca }), ...shown };
       const request = start(url, { headers: { [HOP_HEADER]: header }, agent: false, signal, ...trust });
       const timer = clock.setTimer(ANSWER_LIMIT_MS, () =>
         request.destroy(new Error('it does not answer in time')),
@@ -110,6 +113,18 @@ export class RemoteSource implements OutputSource {
       });
       request.end();
     });
+  }
+
+  #brokeOff(cause: unknown): EtcronError {
+    return new EtcronError(
+      'ETCRON_WORKER_UNREACHABLE',
+      `the worker ${this.worker} went away while its output was read: ${messageOf(cause)}`,
+      {
+        hint: 'What it has written is there again when a worker of this name runs on that machine.',
+        details: { worker: this.worker, api: this.#api, brokeOff: true },
+        cause,
+      },
+    );
   }
 
   #unreachable(cause: unknown): EtcronError {

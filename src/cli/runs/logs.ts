@@ -94,6 +94,7 @@ async function printKept(
 ): Promise<void> {
   const isGone =
     error instanceof EtcronError &&
+    error.details.brokeOff !== true &&
     (error.code === 'ETCRON_OUTPUT_GONE' || error.code === 'ETCRON_WORKER_UNREACHABLE');
   const record = isGone ? (await getRun(store, keys, id))?.record : null;
   const isLast = attempt === undefined || attempt === record?.attempts;
