@@ -7,37 +7,22 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { execa } from 'execa';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
-import { freePorts } from '../../src/etcd/embedded/free-port.js';
-import { spawnGuarded } from '../../src/etcd/embedded/guarded-process.js';
 import { createNode, defineJob, type EtcronNode } from '../../src/index.js';
 import { METRICS } from '../../src/telemetry/metrics/definitions.js';
 import { startEtcd, type RunningEtcd } from '../support/etcd.js';
-import { findPrometheus, findSystemdAnalyze, type FoundPrograms } from '../support/find-debian-program.js';
+import { findPrometheus, findSystemdAnalyze } from '../support/find-debian-program.js';
+import { DEPLOY, promtool, startPrometheus, type RunningPrometheus } from '../support/prometheus.js';
 import { waitUntil } from '../support/wait.js';
 
-const deploy = fileURLToPath(new URL('../../deploy', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'etcron-deploy-'));
-let tools: FoundPrograms;
-
+// Downloaded on the first run, so that no test times out on it.
 beforeAll(async () => {
-  tools = await findPrometheus();
+  await findPrometheus();
+  await findSystemdAnalyze();
 }, 600_000);
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-async function promtool(args: readonly string[], input = ''): Promise<string> {
-  const program = join(tools.folder, 'promtool');
-  const { all, exitCode } = await execa(program, args, {
-    ...{ env: tools.env, cwd: join(deploy, 'prometheus'), all: true, reject: false, input },
-  });
-  return `${exitCode}: ${all}`;
-}
 
 describe('promtool', () => {
   test('takes the rules and the configuration', async () => {
@@ -55,8 +40,8 @@ describe('Prometheus', () => {
   let etcd: RunningEtcd;
   let node: EtcronNode;
   let server: Server;
-  let url: string;
-  let stop: () => Promise<void>;
+  let prometheus: RunningPrometheus;
+  const ask = (query: string): Promise<number[]> => prometheus.ask(query);
 
   beforeAll(async () => {
     etcd = await startEtcd();
@@ -73,53 +58,15 @@ describe('Prometheus', () => {
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const [port] = await freePorts(1);
-    url = `http://127.0.0.1:${port}`;
-    const target = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-    writeFileSync(
-      join(folder, 'prometheus.yaml'),
-      JSON.stringify({
-        global: { scrape_interval: '1s', evaluation_interval: '1s' },
-        rule_files: [join(deploy, 'prometheus/etcron.rules.yaml')],
-        scrape_configs: [{ job_name: 'etcron', static_configs: [{ targets: [target] }] }],
-      }),
-    );
-    const child = spawnGuarded(
-      join(tools.folder, 'prometheus'),
-      [
-        `--config.file=${join(folder, 'prometheus.yaml')}`,
-        `--storage.tsdb.path=${join(folder, 'data')}`,
-        `--web.listen-address=127.0.0.1:${port}`,
-      ],
-      { env: tools.env },
-    );
-    child.stdout?.resume();
-    child.stderr?.resume();
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    stop = async () => {
-      child.kill('SIGTERM');
-      await ended;
-    };
+    prometheus = await startPrometheus(`127.0.0.1:${(server.address() as AddressInfo).port}`);
   });
 
   afterAll(async () => {
-    await stop();
+    await prometheus.stop();
     await new Promise((resolve) => server.close(resolve));
     await node.stop();
     await etcd.stop();
   });
-
-  const answerSchema = z.object({
-    status: z.literal('success'),
-    data: z.object({ result: z.array(z.object({ value: z.tuple([z.number(), z.string()]) })) }),
-  });
-
-  async function ask(query: string): Promise<number[]> {
-    const response = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(query)}`);
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${query}: ${text}`);
-    return answerSchema.parse(JSON.parse(text)).data.result.map(({ value }) => Number(value[1]));
-  }
 
   test('scrapes a node, and finds in its metrics what happened', async () => {
     await waitUntil(
@@ -145,38 +92,18 @@ describe('Prometheus', () => {
   });
 
   test('evaluates all alerts, and none of them fires', async () => {
-    const rulesSchema = z.object({
-      data: z.object({
-        groups: z.array(
-          z.object({
-            rules: z.array(
-              z.object({
-                name: z.string(),
-                health: z.string(),
-                alerts: z.array(z.object({ state: z.string() })).optional(),
-              }),
-            ),
-          }),
-        ),
-      }),
-    });
-    const read = async () => {
-      const response = await fetch(`${url}/api/v1/rules`);
-      return rulesSchema.parse(await response.json()).data.groups.flatMap(({ rules }) => rules);
-    };
-    await waitUntil(async () => (await read()).every(({ health }) => health !== 'unknown'), {
+    await waitUntil(async () => (await prometheus.rules()).every(({ health }) => health !== 'unknown'), {
       what: 'the evaluation of all rules',
     });
-    const rules = await read();
+    const rules = await prometheus.rules();
     expect(rules.length).toBeGreaterThan(20);
     expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
     // What is true for a moment, such as that nothing was scraped yet, waits for its time.
-    const firing = rules.filter(({ alerts = [] }) => alerts.some(({ state }) => state === 'firing'));
-    expect(firing).toEqual([]);
+    expect(rules.filter(({ states }) => states.includes('firing'))).toEqual([]);
   });
 
   test('answers every query of the dashboard', async () => {
-    const dashboard = JSON.parse(readFileSync(join(deploy, 'grafana/etcron-dashboard.json'), 'utf8')) as {
+    const dashboard = JSON.parse(readFileSync(join(DEPLOY, 'grafana/etcron-dashboard.json'), 'utf8')) as {
       panels: { title: string; targets?: { expr: string }[] }[];
     };
     const silentPanels = async (): Promise<string[]> => {
@@ -220,12 +147,15 @@ test('a registry holds the metrics of one node, while it runs', async () => {
 });
 
 describe('systemd-analyze', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'etcron-units-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
   test.each(['worker', 'serve'])(
     'finds nothing wrong with etcron-%s.service, and it is well sandboxed',
     async (unit) => {
       const { folder: bin, env } = await findSystemdAnalyze();
       const name = `etcron-${unit}.service`;
-      const text = readFileSync(join(deploy, 'systemd', name), 'utf8');
+      const text = readFileSync(join(DEPLOY, 'systemd', name), 'utf8');
       // It wants the program to be there.
       writeFileSync(join(folder, name), text.replace('/usr/bin/etcron', process.execPath));
       const run = (...args: string[]) =>

@@ -48,22 +48,24 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
   process.title = `etcron worker ${settings.node.name}`;
   await context.withPlainStore(async ({ store, keys }) => {
     for (const name of SECRET_VARIABLES) delete process.env[name];
-    const measured = await measureWorker({ store, keys }, settings.node.name);
+    // Nobody could ask for it otherwise.
+    const measured =
+      settings.api === null ? null : await measureWorker({ store, keys }, settings.node.name);
     const watchdog =
       flags.watchdog === false
         ? undefined
-        : makeWatchdog(connection, log, settings.log.format, measured.onReplaced('watchdog'));
+        : makeWatchdog(connection, log, settings.log.format, measured?.onReplaced('watchdog'));
     const output =
       settings.output === null
         ? undefined
         : new OutputKeeper({ settings: settings.output, clock: systemClock, log });
     const launcher = new Launcher({
       ...{ clock: systemClock, log, watchdog, output: output?.settings },
-      onReplaced: measured.onReplaced('launcher'),
+      onReplaced: measured?.onReplaced('launcher'),
     });
     const node = new Node({
-      store: measured.store,
-      observer: measured.observer,
+      store: measured?.store ?? store,
+      observer: measured?.observer,
       keys,
       clock: systemClock,
       random: Math.random,
@@ -72,9 +74,9 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       watchdog,
       options: { ...settings.node, host: hostname(), pid: process.pid, version: packageVersion() },
     });
-    measured.show(node, { watchdog: watchdog ?? null, launcher });
+    measured?.show(node, { watchdog: watchdog ?? null, launcher });
     const api =
-      settings.api === null
+      settings.api === null || measured === null
         ? null
         : workerApi({
             data: {
