@@ -28,8 +28,21 @@ export interface CliEnvironment {
   readonly clock: Clock;
   /** Calls `listener` with each request to stop (Ctrl-C), which then ends nothing by itself. Returns the function that ends it. */
   readonly onInterrupt?: (listener: () => void) => () => void;
+  /** The terminal that a screen can be drawn on; null where there is none. */
+  readonly terminal?: () => Terminal | null;
   /** Connects as flags, environment and config file say, and makes sure that etcd answers. */
   readonly connect: (options: GlobalOptions) => Promise<CliCluster>;
+}
+
+/** A terminal whose whole screen is taken. */
+export interface Terminal {
+  readonly columns: number;
+  readonly rows: number;
+  write(text: string): void;
+  /** Each returns the function that ends it. */
+  onResize(listener: () => void): () => void;
+  /** Keys come one by one, unechoed, Ctrl-C among them as `\x03`. */
+  onKey(listener: (key: string) => void): () => void;
 }
 
 export interface CliCluster extends Cluster {
@@ -37,6 +50,31 @@ export interface CliCluster extends Cluster {
   readonly isAudited?: boolean;
   /** Who one is there, where that is not the user of this machine. */
   readonly requester?: string;
+}
+
+function processTerminal(): Terminal | null {
+  const { stdin, stdout } = process;
+  if (!stdin.isTTY || !stdout.isTTY || process.env.TERM === 'dumb') return null;
+  return {
+    get columns() {
+      return stdout.columns;
+    },
+    get rows() {
+      return stdout.rows;
+    },
+    write: (text) => void stdout.write(text),
+    onResize(listener) {
+      stdout.on('resize', listener);
+      return () => void stdout.off('resize', listener);
+    },
+    onKey(listener) {
+      const hear = (data: Buffer): void => {
+        for (const key of data.toString('utf8')) listener(key);
+      };
+      stdin.setRawMode(true).resume().on('data', hear);
+      return () => void stdin.off('data', hear).pause().setRawMode(false);
+    },
+  };
 }
 
 const INTERRUPTS = ['SIGINT', 'SIGTERM'] as const;
@@ -55,6 +93,7 @@ export function processEnvironment(): CliEnvironment {
         for (const signal of INTERRUPTS) process.off(signal, listener);
       };
     },
+    terminal: () => processTerminal(),
     connect: async (options) => (await import('./connection.js')).connectCluster(options, process.env),
   };
 }

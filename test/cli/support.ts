@@ -1,5 +1,5 @@
 /** Runs whole command lines on an etcd in memory and collects what they say. */
-import type { CliEnvironment, TextSource } from '../../src/cli/environment.js';
+import type { CliEnvironment, Terminal, TextSource } from '../../src/cli/environment.js';
 import { runCli } from '../../src/cli/program.js';
 import { leaderRecordSchema } from '../../src/election/leader-record.js';
 import { workerRecordSchema, type WorkerRecord } from '../../src/election/worker-record.js';
@@ -28,6 +28,10 @@ export interface CliOptions {
   /** What is typed; a terminal when `isTTY`. */
   input?: string;
   isTTY?: boolean;
+  /** The screen, where there is one. */
+  terminal?: Terminal;
+  /** How much of the clock's time passes with each turn of the event loop; default none. */
+  passMs?: number;
 }
 
 /** A cluster in memory, and a command line for it. */
@@ -37,6 +41,8 @@ export class TestCli {
   /** Sees the calls of every command. */
   intercept: Intercept | undefined;
   readonly stores: MemoryStore[] = [];
+  /** Instead of etcd itself: through a server. */
+  connect: CliEnvironment['connect'] | undefined;
 
   readonly #interrupts = new Set<() => void>();
 
@@ -49,26 +55,29 @@ export class TestCli {
     return this.runWith({}, ...args);
   }
 
-  async runWith({ env = {}, input = '', isTTY = false }: CliOptions, ...args: string[]): Promise<CliResult> {
+  async runWith(options: CliOptions, ...args: string[]): Promise<CliResult> {
+    const { env = {}, input = '', isTTY = false, terminal = null, passMs = 0 } = options;
     let stdout = '';
     let stderr = '';
     const environment: CliEnvironment = {
       stdin: source(input, isTTY),
-      stdout: { write: (text) => (stdout += text), isTTY: false },
-      stderr: { write: (text) => (stderr += text), isTTY: false },
+      stdout: { write: (text) => (stdout += textOf(text)), isTTY: false },
+      stderr: { write: (text) => (stderr += textOf(text)), isTTY: false },
       env,
       clock: this.clock,
       onInterrupt: (listener) => {
         this.#interrupts.add(listener);
         return () => this.#interrupts.delete(listener);
       },
-      connect: async () => {
+      terminal: () => terminal,
+      connect: async (options) => {
+        if (this.connect) return this.connect(options);
         const store = this.etcd.connect(this.intercept ? { intercept: this.intercept } : {});
         this.stores.push(store);
         return { store, keys };
       },
     };
-    const code = await this.#whileTimePasses(runCli(args, environment));
+    const code = await this.#whileTimePasses(runCli(args, environment), passMs);
     return { code, stdout, stderr, json: <T>() => JSON.parse(stdout) as T };
   }
 
@@ -131,15 +140,19 @@ export class TestCli {
   }
 
   /** Watches deliver by timers of the clock; commands load their modules in turns of the real event loop. */
-  async #whileTimePasses(running: Promise<number>): Promise<number> {
+  async #whileTimePasses(running: Promise<number>, passMs: number): Promise<number> {
     let code: number | null = null;
     void running.then((result) => (code = result));
     while (code === null) {
-      await this.clock.advance(0);
+      await this.clock.advance(passMs);
       await new Promise((resolve) => setImmediate(resolve));
     }
     return code;
   }
+}
+
+function textOf(data: string | Uint8Array): string {
+  return typeof data === 'string' ? data : Buffer.from(data).toString('utf8');
 }
 
 function source(text: string, isTTY: boolean): TextSource {

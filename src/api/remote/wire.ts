@@ -18,10 +18,14 @@ const MAX_ENTRIES = 200;
 
 const key = z.string().min(1).max(MAX_KEY_LENGTH);
 const revision = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
-const base64 = z.codec(z.base64(), z.custom<Buffer>(Buffer.isBuffer), {
-  decode: (text) => Buffer.from(text, 'base64'),
-  encode: (bytes) => bytes.toString('base64'),
-});
+const base64 = z.codec(
+  z.base64(),
+  z.custom<Buffer>((value) => Buffer.isBuffer(value)),
+  {
+    decode: (text) => Buffer.from(text, 'base64'),
+    encode: (bytes) => bytes.toString('base64'),
+  },
+);
 
 export const rangeBody = z.strictObject({
   start: key,
