@@ -109,7 +109,10 @@ export async function createApiServer(context: ApiContext): Promise<ApiApp> {
 
   const output: OutputAccess = {
     ...{ cluster: { store, keys }, clock, own: settings.output ?? null },
-    hop: { secret: new HopSecret({ store, keys }, clock), clock, ca: settings.peerCa },
+    hop: {
+      ...{ secret: new HopSecret({ store, keys }, clock), clock },
+      ...{ ca: settings.peerCa, identity: settings.tls },
+    },
   };
   await app.register((scope, _options, done) => {
     healthRoutes(scope, services);

@@ -7,6 +7,7 @@ import { auditCommand } from './commands/audit.js';
 import { backfillCommand } from './commands/backfill.js';
 import { devCommand } from './commands/dev.js';
 import { doctorCommand } from './commands/doctor.js';
+import { etcdRolesCommand } from './commands/etcd-roles.js';
 import { exportCommand } from './commands/export.js';
 import { importCommand } from './commands/import.js';
 import { jobsCommand } from './commands/jobs.js';
@@ -18,7 +19,6 @@ import { runsCommand } from './commands/runs.js';
 import { serveCommand } from './commands/serve.js';
 import { statusCommand } from './commands/status.js';
 import { tokensCommand } from './commands/tokens.js';
-import { topCommand } from './commands/top.js';
 import { validateCommand } from './commands/validate.js';
 import { workerCommand } from './commands/worker.js';
 import { workersCommand } from './commands/workers.js';
@@ -63,7 +63,6 @@ export function createProgram(environment: CliEnvironment): Command {
     .addCommand(workersCommand())
     .addCommand(serveCommand())
     .addCommand(statusCommand())
-    .addCommand(topCommand())
     .addCommand(doctorCommand())
     .commandsGroup('Jobs:')
     .addCommand(validateCommand())
@@ -80,7 +79,8 @@ export function createProgram(environment: CliEnvironment): Command {
     .addCommand(logsCommand())
     .commandsGroup('Access:')
     .addCommand(tokensCommand())
-    .addCommand(auditCommand());
+    .addCommand(auditCommand())
+    .addCommand(etcdRolesCommand());
   program.addHelpText(
     'after',
     examples([

@@ -29,12 +29,21 @@ export function resolveApi(find: FindSetting): ApiListenOptions | null {
     const [given, other] = cert === null ? [key!, 'apiCert'] : [cert, 'apiKey'];
     throw invalidSetting(given.source, `needs ${other} beside it`, 'A certificate and its key go together.');
   }
+  const clientCa = find('apiClientCa');
+  if (clientCa !== null && cert === null)
+    throw invalidSetting(
+      clientCa.source,
+      'needs apiCert and apiKey beside it: there are no certificates without TLS',
+    );
   const path = (file: string): string => (isAbsolute(file) ? file : resolve(file));
   return {
     ...(listen?.value ?? DEFAULT_LISTEN),
     isExplicit: listen !== null,
     advertise: find('advertise')?.value ?? null,
-    tls: cert && key ? { cert: path(cert.value), key: path(key.value), clientCa: null } : null,
+    tls:
+      cert && key
+        ? { cert: path(cert.value), key: path(key.value), clientCa: clientCa && path(clientCa.value) }
+        : null,
     insecureHttp: find('insecureHttp')?.value ?? false,
   };
 }

@@ -66,10 +66,6 @@ function wholeNumber(min: number, max: number) {
   );
 }
 
-const filePath = z
-  .string({ error: 'must be the path of a file' })
-  .min(1, { error: 'must be the path of a file' });
-
 function oneOf<const Word extends string>(words: readonly Word[]) {
   return z.enum(words, { error: `must be one of ${words.join(', ')}` });
 }
@@ -173,7 +169,7 @@ export const WORKER_SETTINGS = {
   policy: setting(
     ['policy', '<file>'],
     'a file that says what this worker may run, whatever stands in etcd',
-    filePath,
+    file,
     'none: everything',
   ),
   outputDir: setting(
@@ -214,6 +210,12 @@ export const WORKER_SETTINGS = {
   ),
   apiCert: setting(['api-cert', '<file>'], 'certificate of the API, PEM; makes it HTTPS', file, 'none'),
   apiKey: setting(['api-key', '<file>'], 'key of that certificate, PEM', file, 'none'),
+  apiClientCa: setting(
+    ['api-client-ca', '<file>'],
+    'lets only those ask the API who have a certificate of this authority, PEM',
+    file,
+    'none: nobody needs one',
+  ),
   insecureHttp: setting(
     ['insecure-http', ''],
     'allow clear HTTP beyond this machine, where TLS ends elsewhere',

@@ -109,9 +109,10 @@ export class Housekeeping {
     await this.#removeStaleKills();
     await this.#removeStaleCounts();
     await this.#removeStaleHandover();
-    await this.#removal.removeFinished();
     await this.#prunePages();
     await this.#audit.pruneIfDue();
+    // Last, since an etcd user may lack the right to delete definitions.
+    await this.#removal.removeFinished();
   }
 
   async #run(): Promise<void> {

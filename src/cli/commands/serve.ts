@@ -3,7 +3,15 @@ import { WORKER_SETTINGS, type WorkerFlags } from '../../node/worker-settings.js
 import { contextOf } from '../context.js';
 import { examples } from '../help.js';
 
-const NAMES = ['listen', 'apiCert', 'apiKey', 'insecureHttp', 'logLevel', 'logFormat'] as const;
+const NAMES = [
+  'listen',
+  'apiCert',
+  'apiKey',
+  'apiClientCa',
+  'insecureHttp',
+  'logLevel',
+  'logFormat',
+] as const;
 
 export function serveCommand(): Command {
   const command = new Command('serve')
