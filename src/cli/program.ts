@@ -19,6 +19,7 @@ import { runsCommand } from './commands/runs.js';
 import { serveCommand } from './commands/serve.js';
 import { statusCommand } from './commands/status.js';
 import { tokensCommand } from './commands/tokens.js';
+import { topCommand } from './commands/top.js';
 import { validateCommand } from './commands/validate.js';
 import { workerCommand } from './commands/worker.js';
 import { workersCommand } from './commands/workers.js';
@@ -63,6 +64,7 @@ export function createProgram(environment: CliEnvironment): Command {
     .addCommand(workersCommand())
     .addCommand(serveCommand())
     .addCommand(statusCommand())
+    .addCommand(topCommand())
     .addCommand(doctorCommand())
     .commandsGroup('Jobs:')
     .addCommand(validateCommand())
