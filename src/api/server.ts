@@ -116,7 +116,7 @@ export async function createApiServer(context: ApiContext): Promise<ApiApp> {
   };
   await app.register((scope, _options, done) => {
     healthRoutes(scope, services);
-    hopRoutes(scope as ApiApp, output);
+    hopRoutes(scope, output);
     scope.get('/openapi.json', { config: { role: null }, schema: { hide: true } }, () => app.swagger());
     done();
   });

@@ -15,10 +15,25 @@ const RETRY_MS = 1_000;
 /** More than what a frame and a replay are; a listener that lags by this much does not read. */
 const MAX_UNSENT_BYTES = 4 * 2 ** 20;
 
+export interface Stream {
+  readonly raw: ServerResponse;
+  /** To be sent with those of the stream. */
+  readonly headers: Readonly<Record<string, string | string[] | number | undefined>>;
+  /** Where whoever comes back was; null for a new one. */
+  readonly lastId: string | null;
+}
+
+/** To be begun, at once. */
+export interface Admission {
+  begin(stream: Stream): void;
+}
+
 export class EventHub {
   readonly #context: ApiContext;
   readonly #source: LazyService<EventSource>;
   readonly #streams = new Set<ServerResponse>();
+  /** Those that are open, and those that are about to be. */
+  #admitted = 0;
   #heartbeat: Timer | null = null;
   #closed = false;
 
@@ -27,39 +42,45 @@ export class EventHub {
     this.#source = new LazyService(() => new EventSource(reader, context.clock, options), context.clock);
   }
 
-  get size(): number {
-    return this.#streams.size;
-  }
-
-  /** Rejects with ETCRON_RATE_LIMITED when there are too many streams already. */
-  async open(
-    raw: ServerResponse,
-    headers: Readonly<Record<string, string | string[] | number | undefined>>,
-    lastId: string | null,
-  ): Promise<void> {
+  /**
+   * Room for a stream, which has to be begun or given up then. Rejects with ETCRON_RATE_LIMITED when there are too many already,
+   * and with what keeps this node from following the cluster.
+   */
+  async admit(): Promise<Admission> {
     const { maxStreams = API_DEFAULTS.maxStreams } = this.#context.settings;
-    if (this.#streams.size >= maxStreams) {
+    if (this.#admitted >= maxStreams) {
       throw new EtcronError('ETCRON_RATE_LIMITED', `${maxStreams} streams of events are open already`, {
         hint: 'Close some, or ask another worker.',
         details: { maxStreams },
       });
     }
-    this.#streams.add(raw);
-    const { service, release } = await this.#source.hold().catch((error: unknown) => {
-      this.#streams.delete(raw);
+    this.#admitted += 1;
+    try {
+      const { service, release } = await this.#source.hold();
+      return { begin: (stream) => this.#begin(service, release, stream) };
+    } catch (error) {
+      this.#admitted -= 1;
       throw error;
-    });
-    const { first, end } = service.listen(lastId, (text) => this.#send(raw, text));
+    }
+  }
+
+  #begin(source: EventSource, release: () => void, { raw, headers, lastId }: Stream): void {
+    const { first, end } = source.listen(lastId, (text) => this.#send(raw, text));
+    let isOver = false;
     const over = (): void => {
+      if (isOver) return;
+      isOver = true;
       end();
       release();
       this.#streams.delete(raw);
+      this.#admitted -= 1;
     };
     if (raw.destroyed || this.#closed) {
       over();
       raw.destroy();
       return;
     }
+    this.#streams.add(raw);
     raw.once('close', over);
     // Proxies that gather answers would keep events for later.
     raw.writeHead(200, {

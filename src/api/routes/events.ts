@@ -29,15 +29,10 @@ export function eventRoutes(app: ApiApp, { events }: ApiServices): void {
     },
     async (request, reply) => {
       const lastId = request.headers['last-event-id'] ?? null;
-      const headers = reply.getHeaders();
+      // Whatever keeps it from beginning is told like any other error; what comes then is no answer of Fastify's.
+      const admission = await events.admit();
       reply.hijack();
-      try {
-        await events.open(reply.raw, headers, lastId);
-      } catch (error) {
-        // Nothing was sent: it can be told like any other error.
-        reply.raw.removeAllListeners('close');
-        throw error;
-      }
+      admission.begin({ raw: reply.raw, headers: reply.getHeaders(), lastId });
       return reply;
     },
   );

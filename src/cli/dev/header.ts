@@ -11,6 +11,8 @@ export interface HeaderFacts {
   readonly dataDir: string | null;
   readonly etcdctl: string;
   readonly logDir: string;
+  /** Where the page is; null: nowhere. */
+  readonly page: string | null;
   /** What is known of the jobs in etcd, such as `5 jobs (5 created from jobs.yaml)`. */
   readonly jobs: string;
   readonly workers: readonly { readonly name: string; readonly pid: number }[];
@@ -35,6 +37,7 @@ export function formatHeader(facts: HeaderFacts, colors: boolean): string[] {
   return [
     '',
     row('etcd', `${version} at ${list}${data}`),
+    ...(facts.page === null ? [] : [row('page', c.cyan(facts.page))]),
     row('jobs', facts.jobs),
     row('add one', c.cyan(`${facts.etcdctl} --endpoints=${list} put ${prefix}/jobs/hello '${EXAMPLE_JOB}'`)),
     row('look', c.cyan(`npx etcron --endpoints ${list}${prefixFlag} status`)),

@@ -21,6 +21,7 @@ import type { FeedEvent } from './feed-event.js';
 import { FeedPrinter } from './feed-printer.js';
 import { formatHeading } from './format-feed.js';
 import { formatHeader } from './header.js';
+import { findPagePorts } from './page-ports.js';
 import { StopRequests } from './stop-requests.js';
 import { Tally } from './tally.js';
 import { WorkerLog } from './worker-log.js';
@@ -129,7 +130,8 @@ class DevSession {
     feed.view.onChange(() => {
       for (const worker of feed.view.workers.values()) this.#joined.add(worker.value.pid);
     });
-    const pool = this.#makePool(cluster);
+    const ports = await findPagePorts(this.#options.workers);
+    const pool = this.#makePool(cluster, ports);
     this.#pool = pool;
     void etcd?.exited.then(({ code, signal }) => {
       const how = signal === null ? `exit code ${code}` : signal;
@@ -150,7 +152,7 @@ class DevSession {
     try {
       await feed.start();
       await pool.start();
-      this.#printHeader(cluster, feed, jobs);
+      this.#printHeader(cluster, feed, jobs, ports[0]);
       await Promise.race([this.#requests.first, this.#failed]);
       this.#stopping = true;
       this.#printer.line(stoppingLine(feed, clock.now()));
@@ -163,17 +165,23 @@ class DevSession {
     }
   }
 
-  #makePool({ workerFlags, workerEnv, logDir }: DevCluster): WorkerPool {
+  /** Each worker has a port of its own, and so has whoever takes its place: a page that is open finds it again. */
+  #makePool({ workerFlags, workerEnv, logDir }: DevCluster, ports: readonly number[]): WorkerPool {
     const { workers, replace, replaceAfter } = this.#options;
+    const names = Array.from({ length: workers }, (_, index) => `w-${index + 1}`);
+    const listenFlags = (name: string): string[] => {
+      const port = ports[names.indexOf(name)];
+      return ['--listen', port === undefined ? 'off' : `127.0.0.1:${port}`];
+    };
     const { clock } = this.#context;
     const replaceInMs = replace ? replaceAfter : null;
     return new WorkerPool({
-      names: Array.from({ length: workers }, (_, index) => `w-${index + 1}`),
+      names,
       replaceAfterMs: replaceInMs,
       clock,
       startWorker: (name) =>
         startWorkerProcess({
-          ...{ name, flags: workerFlags, env: workerEnv, logDir },
+          ...{ name, flags: [...workerFlags, ...listenFlags(name)], env: workerEnv, logDir },
           onLine: (line, isError) => this.#heard(name, line, isError),
         }),
       onDied: (worker, exit) => this.#died(worker, exit, replaceInMs),
@@ -184,13 +192,14 @@ class DevSession {
     });
   }
 
-  #printHeader(cluster: DevCluster, feed: ClusterFeed, applied: string): void {
+  #printHeader(cluster: DevCluster, feed: ClusterFeed, applied: string, port: number | undefined): void {
     const { etcd, endpoints, keys, etcdctl, logDir } = cluster;
     const broken = [...feed.view.jobs.values()].filter(({ problems }) => problems.length > 0).length;
     const jobs = `${plural(feed.view.jobs.size, 'job')}${applied}${broken > 0 ? `, ${broken} broken` : ''}`;
     const facts = {
       ...{ endpoints, etcdctl, logDir, jobs, prefix: keys.prefix },
       etcdVersion: etcd?.version ?? null,
+      page: port === undefined ? null : `http://127.0.0.1:${port}`,
       dataDir: this.#options.dataDir === undefined ? null : (etcd?.dataDir ?? null),
       workers: this.#pool?.workers ?? [],
     };

@@ -8,6 +8,7 @@ const facts = {
   dataDir: null,
   etcdctl: 'etcdctl',
   logDir: '/tmp/logs',
+  page: 'http://127.0.0.1:8470',
   jobs: '1 job',
   workers: [
     { name: 'w-1', pid: 11 },
@@ -19,6 +20,7 @@ test('the header says where everything is and has commands to paste', () => {
   expect(formatHeader(facts, false)).toEqual([
     '',
     'etcd     etcd 3.4.23 at 127.0.0.1:2000, data deleted at the end',
+    'page     http://127.0.0.1:8470',
     'jobs     1 job',
     `add one  etcdctl --endpoints=127.0.0.1:2000 put /cron/jobs/hello '{"schedule":"*/5 * * * * *","command":"echo hello"}'`,
     'look     npx etcron --endpoints 127.0.0.1:2000 status',
