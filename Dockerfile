@@ -22,7 +22,7 @@ COPY --from=build /app/dist ./dist
 RUN chmod +x dist/cli/main.js \
   && ln -s /app/dist/cli/main.js /usr/local/bin/etcron \
   && install -d -o node -g node /var/lib/etcron
-ENV NODE_ENV=production
+ENV NODE_ENV=production ETCRON_OUTPUT_DIR=/var/lib/etcron/output
 USER node
 # Where commands run that name no folder of their own.
 WORKDIR /var/lib/etcron

@@ -73,8 +73,7 @@ export class LocalSource implements OutputSource {
   }
 
   async #find({ runId, attempt }: ReadRequest): Promise<StoredAttempt | null> {
-    const attempts = await listAttempts(this.#folder, runId);
-    return attempts.findLast((one) => one.attempt === attempt) ?? null;
+    return (await listAttempts(this.#folder, runId, attempt)).at(-1) ?? null;
   }
 
   /** By etcd, for an attempt whose worker did not get to say so. */

@@ -34,8 +34,15 @@ const HEAD_BYTES = 2_048;
 const PART_END = /\.\d+\.log$/;
 const READ_BYTES = 256 * 1024;
 
-/** What a worker's folder has of a run, by attempt. Empty where there is nothing; never rejects for files that are broken. */
-export async function listAttempts(folder: string, runId: string): Promise<StoredAttempt[]> {
+/**
+ * What a worker's folder has of a run, or of `only` one attempt of it, by attempt. Empty where there is nothing; never rejects for
+ * files that are broken.
+ */
+export async function listAttempts(
+  folder: string,
+  runId: string,
+  only: number | null = null,
+): Promise<StoredAttempt[]> {
   const place = placeOf(folder, runId);
   const files = place === null ? [] : await readdir(place.folder).catch(() => []);
   const found = new Map<string, { attempt: number; fencingToken: string; parts: number[] }>();
@@ -43,6 +50,7 @@ export async function listAttempts(folder: string, runId: string): Promise<Store
     const parsed = parsePartFile(file);
     if (parsed === null || parsed.name !== place?.name) continue;
     const { attempt, fencingToken, part } = parsed;
+    if (only !== null && attempt !== only) continue;
     const key = `${attempt}-${fencingToken}`;
     const one = found.get(key) ?? { attempt, fencingToken, parts: [] };
     one.parts.push(part);

@@ -106,7 +106,7 @@ describe('the output of an attempt', () => {
           expect(found.at(-1)).toEqual({ kind: 'end', offset: whole.length, complete: true });
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 
