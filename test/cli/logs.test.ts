@@ -1,6 +1,9 @@
 /** `etcron logs` against real APIs of workers, on an etcd in memory. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HttpClient } from '../../src/api/remote/http-client.js';
+import { RemoteStore } from '../../src/api/remote/remote-store.js';
 import { systemClock } from '../../src/clock.js';
+import type { Cluster } from '../../src/etcd/cluster.js';
 import type { CliEnvironment } from '../../src/cli/environment.js';
 import { runCli } from '../../src/cli/program.js';
 import { TerminalFilter } from '../../src/cli/runs/terminal-filter.js';
@@ -16,7 +19,9 @@ beforeEach(async () => {
 });
 afterEach(() => cluster.close());
 
-function start(args: string[], isTTY = false) {
+const onEtcd = (): Cluster => ({ store: cluster.etcd.connect(), keys: cluster.keys });
+
+function start(args: string[], isTTY = false, connect = onEtcd) {
   const chunks: Buffer[] = [];
   let stderr = '';
   let interrupt = (): void => undefined;
@@ -29,7 +34,7 @@ function start(args: string[], isTTY = false) {
       interrupt = listener;
       return () => undefined;
     },
-    connect: () => Promise.resolve({ store: cluster.etcd.connect(), keys: cluster.keys }),
+    connect: () => Promise.resolve(connect()),
   };
   const code = runCli(['logs', ...args], environment);
   const bytes = (): Buffer => Buffer.concat(chunks);
@@ -167,6 +172,25 @@ describe('a run that is followed', () => {
     expect(await followed.code).toBe(0);
     await waitUntil(() => one.streams() === 0, { what: 'the request to end' });
   });
+});
+
+it('comes through a server where there is no way to etcd', async () => {
+  const two = await cluster.start('w-2');
+  await cluster.running(one);
+  const client = new HttpClient({ url: new URL(two.url), token: null, ca: null });
+  const connect = (): Cluster => ({ store: new RemoteStore(client, systemClock), keys: cluster.keys });
+  const followed = start(['-f', RUN], false, connect);
+  const file = cluster.output(one);
+  file.write('stdout', Buffer.from('one\n'));
+  await waitUntil(() => followed.text() === 'one\n', { what: 'the first line' });
+  file.write('stderr', Buffer.from('two\n'));
+  file.end();
+  expect(await followed.code).toBe(0);
+  expect(followed.text()).toBe('one\ntwo\n');
+  await cluster.ended(one);
+  const last = start(['-n', '1', RUN], false, connect);
+  expect(await last.code).toBe(0);
+  expect(last.text()).toBe('two\n');
 });
 
 describe('a terminal', () => {
