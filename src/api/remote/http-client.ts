@@ -9,7 +9,7 @@ export interface ServerAddress {
   /** `http:` or `https:`, with the path below which the API lies, mostly none. */
   readonly url: URL;
   readonly token: string | null;
-  /** PEM of the authorities that the server is verified by, beside those that Node knows. */
+  /** PEM of the authorities that the server is verified by, instead of those that Node knows. */
   readonly ca: Buffer | null;
 }
 
