@@ -35,6 +35,7 @@ class Resource<T> {
   #asking: AbortController | null = null;
   #old = true;
   #timer: number | undefined;
+  #timerMs = 0;
   #askedMs = -Infinity;
   #stops: (() => void)[] = [];
 
@@ -80,8 +81,12 @@ class Resource<T> {
     await this.#ask();
   }
 
+  /** The sooner of this and what was to come already. */
   #schedule(delayMs: number): void {
-    if (this.#timer !== undefined || this.#users === 0) return;
+    const atMs = performance.now() + delayMs;
+    if (this.#users === 0 || (this.#timer !== undefined && this.#timerMs <= atMs)) return;
+    window.clearTimeout(this.#timer);
+    this.#timerMs = atMs;
     this.#timer = window.setTimeout(() => {
       this.#timer = undefined;
       void this.#ask();

@@ -155,14 +155,22 @@ function JobHead({
         <h1 class="mono">{job.name}</h1>
         <p class="row">
           <JobStateMark job={job} />
-          {job.when !== null && <span>{job.when}</span>}
+          {job.when !== null && (
+            <span class="lines-3" title={job.when}>
+              {job.when}
+            </span>
+          )}
           {job.next !== null && (
             <span class="muted">
               next <Relative at={job.next} />
             </span>
           )}
         </p>
-        {job.description !== '' && <p class="muted">{job.description}</p>}
+        {job.description !== '' && (
+          <p class="muted lines-3" title={job.description}>
+            {job.description}
+          </p>
+        )}
         <p class="row small muted">
           {job.schedule.map((one) => (
             <code key={one}>{one}</code>

@@ -59,7 +59,7 @@ export function Problems({ cluster }: { cluster: Cluster }) {
             <span class="mark tone-late">
               <Icon name="warning" />
             </span>
-            <span>{problem}</span>
+            <span class="lines-3">{problem}</span>
           </li>
         ))}
         {fairly(lines).map((line) => (

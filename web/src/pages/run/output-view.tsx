@@ -1,7 +1,7 @@
 /** Lines of output: searched, followed, with colours; drawn only where they are looked at. */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { plural } from '../../format/words.js';
-import type { Line, OutputText } from './output-text.js';
+import type { Line } from './output-text.js';
 
 const LINE_HEIGHT = 20;
 const SPARE_LINES = 20;
@@ -11,16 +11,17 @@ const MAX_HEIGHT_PX = 560;
 const END_PX = 30;
 
 export function OutputView({
-  text,
+  lines,
+  dropped,
   isLive,
   note,
 }: {
-  text: OutputText;
+  lines: readonly Line[];
+  dropped: number;
   /** More may come. */
   isLive: boolean;
   note: string | null;
 }) {
-  const { lines, dropped } = text;
   const [search, setSearch] = useState('');
   const [stream, setStream] = useState<'both' | 'stdout' | 'stderr'>('both');
   const [isFollowing, setFollowing] = useState(true);

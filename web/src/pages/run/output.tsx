@@ -54,7 +54,7 @@ export function Output({ run }: { run: RunDetails }) {
 }
 
 function Written({ run, attempt }: { run: RunDetails; attempt: number | null }) {
-  const { text, worker, skippedBytes, isOpen, problem } = useOutput(run, attempt);
+  const { lines, dropped, worker, skippedBytes, isOpen, problem } = useOutput(run, attempt);
   const kept = useKept(run);
   const useKeptEnd = problem !== null && kept.lines.length > 0;
   const notes: string[] = [];
@@ -65,7 +65,8 @@ function Written({ run, attempt }: { run: RunDetails; attempt: number | null }) 
   if (worker !== null && problem === null) notes.push(`From ${worker}.`);
   return (
     <OutputView
-      text={useKeptEnd ? kept : text}
+      lines={useKeptEnd ? kept.lines : lines}
+      dropped={useKeptEnd ? kept.dropped : dropped}
       isLive={isOpen && run.state !== 'ended'}
       note={notes.join(' ') || null}
     />

@@ -6,13 +6,15 @@ import { useEffect, useState } from 'preact/hooks';
 import { query, runPath, send } from '../../api/client.js';
 import { asProblem, type ApiProblem } from '../../api/problem.js';
 import type { RunDetails } from '../../api/types.js';
-import { OutputText, type StreamName } from './output-text.js';
+import { OutputText, type Line, type StreamName } from './output-text.js';
 
 /** Read from the end: more than that is for a download. */
 const READ_BYTES = 1_000_000;
 
 export interface OutputState {
-  readonly text: OutputText;
+  readonly lines: readonly Line[];
+  /** Lines that are not kept in the browser. */
+  readonly dropped: number;
   /** Who has it; null while that is not known. */
   readonly worker: string | null;
   /** Bytes before the first line that were left out. */
@@ -28,19 +30,21 @@ interface Piece {
   readonly base64?: string;
 }
 
-function begin(): OutputState {
-  return { text: new OutputText(), worker: null, skippedBytes: 0, isOpen: true, problem: null };
-}
+const NOTHING: OutputState = {
+  ...{ lines: [], dropped: 0, worker: null, skippedBytes: 0 },
+  ...{ isOpen: true, problem: null },
+};
 
 /** `attempt`: null for the last one. */
 export function useOutput(run: RunDetails, attempt: number | null): OutputState {
-  const [state, setState] = useState<OutputState>(begin);
+  const [state, setState] = useState<OutputState>(NOTHING);
   const hasBegun = run.attempts > 0;
   // Another attempt, or a run that only now has a process, begins anew.
   const shown = attempt ?? run.attempts;
   useEffect(() => {
     if (!hasBegun) return;
-    let current = begin();
+    const text = new OutputText();
+    let current = NOTHING;
     let frame = 0;
     const draw = (change: Partial<OutputState>): void => {
       current = { ...current, ...change };
@@ -48,13 +52,14 @@ export function useOutput(run: RunDetails, attempt: number | null): OutputState 
       if (frame === 0)
         frame = window.requestAnimationFrame(() => {
           frame = 0;
-          setState(current);
+          // A copy: components are drawn again only when what they get is another.
+          setState({ ...current, lines: [...text.lines], dropped: text.dropped });
         });
     };
     draw({});
     const end = (change: Partial<OutputState>): void => {
       stream.close();
-      current.text.finish();
+      text.finish();
       draw({ ...change, isOpen: false });
     };
     const values = { attempt, offset: -READ_BYTES };
@@ -64,8 +69,8 @@ export function useOutput(run: RunDetails, attempt: number | null): OutputState 
     on('attempt', (data) => draw({ worker: (data as { worker: string }).worker }));
     on('output', (data) => {
       const piece = data as Piece;
-      if (current.text.lines.length === 0 && piece.offset > 0) draw({ skippedBytes: piece.offset });
-      current.text.take(piece.stream, bytesOf(piece));
+      if (text.lines.length === 0 && piece.offset > 0) draw({ skippedBytes: piece.offset });
+      text.take(piece.stream, bytesOf(piece));
       draw({});
     });
     on('end', () => end({}));
