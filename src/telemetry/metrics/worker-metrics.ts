@@ -18,6 +18,12 @@ type Made = { readonly [Key in MetricKey]: Kinds[(typeof METRICS)[Key]['type']] 
 /** How often the delay of the event loop is sampled: a timer of libuv's, without JavaScript. */
 const EVENT_LOOP_SAMPLE_MS = 20;
 
+/** Gauges that are called like counters, which Prometheus' own check refuses, and ones of Node's internals. */
+const UNWANTED = [
+  ...['nodejs_active_handles', 'nodejs_active_handles_total'],
+  ...['nodejs_active_requests', 'nodejs_active_requests_total', 'nodejs_active_resources_total'],
+];
+
 export interface WorkerMetricsOptions {
   readonly version: string;
   readonly worker: string;
@@ -39,11 +45,7 @@ export class WorkerMetrics {
       node_version: process.version.slice(1),
       worker: options.worker,
     });
-    if (options.processMetrics === true)
-      collectDefaultMetrics({
-        register: this.registry,
-        eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS,
-      });
+    if (options.processMetrics === true) this.#addProcessMetrics();
   }
 
   /** The metric of that name in the table. */
@@ -73,6 +75,11 @@ export class WorkerMetrics {
   /** Takes the metrics out of the registry again. */
   remove(): void {
     for (const { name } of Object.values(METRICS)) this.registry.removeSingleMetric(name);
+  }
+
+  #addProcessMetrics(): void {
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
+    for (const name of UNWANTED) this.registry.removeSingleMetric(name);
   }
 
   #make(info: Record<string, string>): Made {
