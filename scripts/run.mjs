@@ -1,5 +1,5 @@
 /**
- * What `npm start`, `npm test` and `npm run bench`, `bench:report`, `chaos` and `simulate` run: all set-up first, then the program with
+ * What `npm start`, `npm test` and `npm run bench`, `bench:report`, `chaos`, `screenshots` and `simulate` run: all set-up first, then the program with
  * the arguments that follow `--`.
  */
 import { spawn } from 'node:child_process';
@@ -13,6 +13,12 @@ const commands = {
   bench: (args) => [join(setupTools(), 'bench', 'main.js'), ...args],
   'bench:report': (args) => [join(setupTools(), 'bench', 'report-main.js'), ...args],
   chaos: (args) => [join(setupTools(), 'chaos', 'main.js'), ...args],
+  screenshots: (args) => [
+    join(setupTools(), 'test', 'screenshots', 'main.js'),
+    join(root, 'dist', 'cli', 'main.js'),
+    join(root, 'docs', 'images'),
+    ...args,
+  ],
   simulate: (args) => [join(root, 'dist', 'testing', 'simulation', 'main.js'), ...args],
 };
 

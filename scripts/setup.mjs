@@ -53,7 +53,7 @@ export function setupTools() {
   compile({
     name: 'the benchmarks and the chaos run',
     project: 'tsconfig.tools.json',
-    sources: ['bench', 'chaos', 'src', 'test/support'],
+    sources: ['bench', 'chaos', 'src', 'test/support', 'test/screenshots'],
     inputs: ['tsconfig.json', 'tsconfig.tools.json', 'package-lock.json'],
     outDir,
     outputOf: (source) => source,

@@ -24,16 +24,17 @@ function until(page: Page, text: RegExp | string) {
 }
 
 test('a job is made, run, watched, survives its worker, and is killed; all on the page', async () => {
-  const [port] = await freePorts(1);
+  const [port, firstPort, secondPort] = await freePorts(3);
   const cluster = new Cluster({
     endpoints: [etcd.endpoint],
     workerArgs: ['--lease-ttl', '5s', '--capacity', '4'],
     argsOf: {
-      'w-1': ['--label', 'does=work'],
-      'w-2': ['--label', 'does=work'],
+      'w-1': ['--label', 'does=work', '--listen', `127.0.0.1:${firstPort}`],
+      'w-2': ['--label', 'does=work', '--listen', `127.0.0.1:${secondPort}`],
       'w-page': ['--listen', `127.0.0.1:${port}`],
     },
   });
+  const pages: Page[] = [];
   try {
     const [first] = await cluster.start('w-1');
     await cluster.start('w-page');
@@ -43,6 +44,7 @@ test('a job is made, run, watched, survives its worker, and is killed; all on th
     await waitUntil(isServed, { what: 'the page to be served', timeoutMs: 60_000 });
     const { page, context, complaints } = await openPage(browser, `${url}/jobs?new`);
 
+    pages.push(page);
     await page.getByLabel('Name').fill('long-one');
     const command = 'command: for i in $(seq 1000); do echo "step $i of $ETCRON_ATTEMPT"; sleep 0.1; done';
     const definition = ["schedule: '0 0 1 1 *'", 'target: { with: { does: work } }', command].join('\n');
@@ -95,7 +97,8 @@ test('a job is made, run, watched, survives its worker, and is killed; all on th
     expect(await accessibilityProblems(board)).toEqual([]);
     expect(complaints).toEqual([]);
   } catch (error) {
-    throw new Error(`${String(error)}\n${cluster.complaints()}`, { cause: error });
+    const shown = await Promise.all(pages.map((one) => one.locator('body').innerText()));
+    throw new Error(`${String(error)}\n${shown.join('\n---\n')}\n${cluster.complaints()}`, { cause: error });
   } finally {
     await cluster.stop();
   }

@@ -10,6 +10,7 @@ import { OutputText, type Line, type StreamName } from './output-text.js';
 
 /** Read from the end: more than that is for a download. */
 const READ_BYTES = 1_000_000;
+const RETRY_MS = 2_000;
 
 export interface OutputState {
   readonly lines: readonly Line[];
@@ -38,7 +39,9 @@ const NOTHING: OutputState = {
 /** `attempt`: null for the last one. */
 export function useOutput(run: RunDetails, attempt: number | null): OutputState {
   const [state, setState] = useState<OutputState>(NOTHING);
+  const [tries, setTries] = useState(0);
   const hasBegun = run.attempts > 0;
+  const isOver = run.state === 'ended';
   // Another attempt, or a run that only now has a process, begins anew.
   const shown = attempt ?? run.attempts;
   useEffect(() => {
@@ -56,13 +59,17 @@ export function useOutput(run: RunDetails, attempt: number | null): OutputState 
           setState({ ...current, lines: [...text.lines], dropped: text.dropped });
         });
     };
-    draw({});
+    if (tries === 0) draw({});
+    let retry: number | undefined;
     const end = (change: Partial<OutputState>): void => {
       stream.close();
       text.finish();
       draw({ ...change, isOpen: false });
+      // An attempt that has only just been claimed has no output yet, and one whose worker died gets another.
+      if (change.problem && !isOver)
+        retry = window.setTimeout(() => setTries((count) => count + 1), RETRY_MS);
     };
-    const values = { attempt, offset: -READ_BYTES };
+    const values = { attempt: shown, offset: -READ_BYTES };
     const stream = new EventSource(`/api/v1/${runPath(run.run, 'output', 'follow')}${query(values)}`);
     const on = (name: string, take: (data: unknown) => void): void =>
       stream.addEventListener(name, (message) => take(JSON.parse(String(message.data))));
@@ -78,16 +85,17 @@ export function useOutput(run: RunDetails, attempt: number | null): OutputState 
     stream.onerror = () => {
       // Otherwise the browser tries again by itself.
       if (stream.readyState !== EventSource.CLOSED) return;
-      send(`${runPath(run.run, 'output')}${query({ attempt, limit: 1 })}`).then(
+      send(`${runPath(run.run, 'output')}${query({ attempt: shown, limit: 1 })}`).then(
         () => end({}),
         (error: unknown) => end({ problem: asProblem(error) }),
       );
     };
     return () => {
+      window.clearTimeout(retry);
       window.cancelAnimationFrame(frame);
       stream.close();
     };
-  }, [run.run, shown, hasBegun, run.state === 'ended']);
+  }, [run.run, shown, hasBegun, isOver, tries]);
   return state;
 }
 
