@@ -89,8 +89,8 @@ export class RunFeed implements Service {
     const range = prefixRange(keys.runs);
     const { count, revision } = await store.range(range, { countOnly: true });
     const shelf = new RunShelf(this.#max);
-    if (count <= this.#max) await this.#read(shelf, range);
-    else await this.#readNewest(shelf, range);
+    const items = count <= this.#max ? await this.#read(range) : await this.#readNewest(shelf, range);
+    shelf.putAll(items);
     this.#stopped.signal.throwIfAborted();
     this.#shelf = shelf;
     this.#revision = revision;
@@ -100,23 +100,24 @@ export class RunFeed implements Service {
     });
   }
 
-  async #read(shelf: RunShelf, { start, end }: KeyRange): Promise<void> {
+  async #read({ start, end }: KeyRange): Promise<RunItem[]> {
     const { store } = this.#context;
+    const items: RunItem[] = [];
     for (let from = start; ;) {
       const page = await readPage(store, { start: from, end }, { limit: VALUES_PER_PAGE });
       this.#stopped.signal.throwIfAborted();
       for (const kv of page.kvs) {
         const item = this.#itemOf(kv);
-        if (item) shelf.put(item);
+        if (item) items.push(item);
       }
       const last = page.kvs.at(-1);
-      if (!page.more || !last) return;
+      if (!page.more || !last) return items;
       from = `${last.key}\0`;
     }
   }
 
   /** The keys tell from which due time on they fit; of each job only what is newer is read. */
-  async #readNewest(shelf: RunShelf, { start, end }: KeyRange): Promise<void> {
+  async #readNewest(shelf: RunShelf, { start, end }: KeyRange): Promise<RunItem[]> {
     const { store, keys } = this.#context;
     const jobs = new Set<string>();
     const dueTimes: number[] = [];
@@ -136,10 +137,13 @@ export class RunFeed implements Service {
     const sorted = Float64Array.from(dueTimes).sort();
     const floorMs = sorted[Math.max(0, sorted.length - this.#max - 1)] ?? 0;
     shelf.lacksThrough(floorMs);
+    const items: RunItem[] = [];
     for (const job of jobs) {
       const ofJob = keys.runsOf(job);
-      await this.#read(shelf, { start: `${ofJob.start}${isoText(floorMs + 1)}`, end: ofJob.end });
+      const newer = await this.#read({ start: `${ofJob.start}${isoText(floorMs + 1)}`, end: ofJob.end });
+      for (const item of newer) items.push(item);
     }
+    return items;
   }
 
   #apply(events: readonly WatchEvent[]): void {

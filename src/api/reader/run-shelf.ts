@@ -46,6 +46,24 @@ export class RunShelf {
     this.#floorMs = Math.max(this.#floorMs ?? -Infinity, dueMs);
   }
 
+  /** The same as `put` for each of them, in whatever order they come: sorted once, instead of moved each time. */
+  putAll(items: readonly RunItem[]): void {
+    for (const item of items) {
+      const ofJob = this.#ofJob(item.id.job);
+      const part = duePart(item.id);
+      const known = ofJob.slots.get(part);
+      ofJob.newest = undefined;
+      if (known) known.item = item;
+      else {
+        const slot = { item, gone: false };
+        ofJob.slots.set(part, slot);
+        this.#slots.push(slot);
+      }
+    }
+    this.#slots.sort((a, b) => newestFirst(b.item.id, a.item.id));
+    while (this.size > this.#max) this.#dropOldest();
+  }
+
   put(item: RunItem): void {
     const { id } = item;
     const ofJob = this.#ofJob(id.job);

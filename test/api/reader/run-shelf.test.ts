@@ -53,6 +53,25 @@ describe('the shelf of runs', () => {
     );
   });
 
+  test('takes many at once as it takes them one by one', () => {
+    fc.assert(
+      fc.property(fc.array(anId, { maxLength: 100 }), fc.array(anId, { maxLength: 100 }), (first, rest) => {
+        const [one, many] = [new RunShelf(50), new RunShelf(50)];
+        for (const id of first) for (const shelf of [one, many]) shelf.put(item(id.job, id.dueMs, id.suffix));
+        for (const id of rest) one.put(item(id.job, id.dueMs, id.suffix));
+        many.putAll(rest.map((id) => item(id.job, id.dueMs, id.suffix)));
+        expect(many.size).toBeLessThanOrEqual(50);
+        if (one.floorMs === null && many.floorMs === null)
+          expect(ids(many.newest())).toEqual(ids(one.newest()));
+        for (const job of ['a', 'b', 'c']) {
+          const newest = [...many.newest()].find(({ id }) => id.job === job);
+          expect(many.newestOf(job)).toBe(newest);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   test('beyond its bound the oldest go, and it says up to where', () => {
     const shelf = new RunShelf(100);
     for (let second = 0; second < 250; second += 1) shelf.put(item('a', second * 1_000));
