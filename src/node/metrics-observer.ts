@@ -1,6 +1,6 @@
 /**
  * Counts what a node does. It is called on the way of each firing from its claim to its record: what it calls was looked up
- * before, and comes to some 2 µs for a firing.
+ * before, and comes to less than 2 µs for a firing.
  */
 import type { ClaimAnswer, StartKind, WhatNext } from '../claim/run-observer.js';
 import type { Keys } from '../etcd/keys.js';
