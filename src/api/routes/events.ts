@@ -13,6 +13,8 @@ export function eventRoutes(app: ApiApp, { events }: ApiServices): void {
     '/events',
     {
       config: VIEWER,
+      // Its answer would never end.
+      exposeHeadRoute: false,
       schema: {
         tags: ['events'],
         summary: 'What happens, as it happens',
