@@ -48,7 +48,9 @@ export interface PolicyContext {
 /** Throws ETCRON_AUTH_FORBIDDEN for a range that the actor may not read. */
 export function assertReadable({ keys, actor }: Omit<PolicyContext, 'store'>, range: KeyRange): void {
   const under = prefixRange(`${keys.prefix}/`);
-  const isUnderPrefix = range.start.startsWith(under.start) && isNotBehind(range.end, under.end);
+  // To etcd an end of one zero byte means all keys from the start on: only an end below the prefix, or its own, will do.
+  const isUnderPrefix =
+    range.start.startsWith(under.start) && (range.end.startsWith(under.start) || range.end === under.end);
   if (!isUnderPrefix) throw forbidden(actor, `may read nothing outside of ${under.start}`);
   const access = prefixRange(keys.access);
   if (isNotBehind(range.end, access.start) || isNotBehind(access.end, range.start)) return;
