@@ -31,6 +31,8 @@ export class Nemesis {
   readonly #random: Random;
   readonly #sizes: Random;
   readonly #operators: Random;
+  /** In some clusters only: others are to suffer from nothing else. */
+  readonly #hasOperators: boolean;
   readonly #drained = new Set<string>();
   readonly #strikes: readonly Strike[];
   readonly #totalWeight: number;
@@ -43,6 +45,7 @@ export class Nemesis {
     this.#random = world.random.fork('nemesis');
     this.#sizes = world.random.fork('sizes of limits');
     this.#operators = world.random.fork('drains and hand-overs');
+    this.#hasOperators = this.#operators.chance(0.4);
     this.#definitions = new Map(world.scenario.restless);
     this.#strikes = [
       [5, () => this.#network()],
@@ -70,8 +73,8 @@ export class Nemesis {
   /** One fault, drawn by weight; now and then also another size for a limit, a drain, a hand-over. */
   strike(): void {
     if (this.#sizes.chance(0.25)) this.#resize();
-    if (this.#operators.chance(0.15)) this.#drain();
-    if (this.#operators.chance(0.1)) this.#handOver();
+    if (this.#hasOperators && this.#operators.chance(0.25)) this.#drain();
+    if (this.#hasOperators && this.#operators.chance(0.15)) this.#handOver();
     let draw = this.#random.int(this.#totalWeight);
     for (const [weight, strike] of this.#strikes) {
       draw -= weight;
