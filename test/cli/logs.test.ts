@@ -4,6 +4,8 @@ import { HttpClient } from '../../src/api/remote/http-client.js';
 import { RemoteStore } from '../../src/api/remote/remote-store.js';
 import { systemClock } from '../../src/clock.js';
 import type { Cluster } from '../../src/etcd/cluster.js';
+import type { Store } from '../../src/etcd/store.js';
+import { StoreError } from '../../src/etcd/store-error.js';
 import type { CliEnvironment } from '../../src/cli/environment.js';
 import { runCli } from '../../src/cli/program.js';
 import { TerminalFilter } from '../../src/cli/runs/terminal-filter.js';
@@ -134,6 +136,28 @@ describe('the output of a run', () => {
     expect(stderr).toContain('is gone; this is the end, of 87.9 KiB in all its record keeps');
     expect((await run(['--stream', 'stderr'])).stderr).toContain('is gone');
   });
+});
+
+it('shows the end that the record keeps to an etcd user who may not read the secret of the workers', async () => {
+  await wrote([['stdout', 'all of it\n']]);
+  await cluster.ended(one, { stdout: { text: 'of it\n', truncated: true, totalBytes: 10 } });
+  const refuse = (): Promise<never> =>
+    Promise.reject(
+      new StoreError('ETCRON_ETCD_AUTH', 'etcd refused it', { maybeApplied: false, transient: false }),
+    );
+  const asViewer = (): Cluster => {
+    const { store, keys } = onEtcd();
+    const read: Store['range'] = (...args) => store.range(...args);
+    return {
+      store: { range: read, txn: refuse, close: () => store.close() } as Partial<Store> as Store,
+      keys,
+    };
+  };
+  const refused = start([RUN], false, asViewer);
+  expect(await refused.code).toBe(1);
+  expect(refused.text()).toContain('of it\n');
+  expect(refused.stderr()).toContain('etcd refused it; this is the end');
+  expect(refused.stderr()).toContain('--server');
 });
 
 describe('a run that is followed', () => {

@@ -1,6 +1,6 @@
 /** `etcron logs`: the whole output of an attempt, from whichever worker has it; else the end that its record keeps. */
 import { sleep } from '../../clock.js';
-import { EtcronError } from '../../errors.js';
+import { EtcronError, type ErrorCode } from '../../errors.js';
 import { formatRunId, type FiringId } from '../../etcd/keys.js';
 import { getRun } from '../../history/history.js';
 import { runIdOf } from '../../operations/find-run.js';
@@ -24,6 +24,14 @@ export interface LogsOptions {
 
 /** How often a run that has not begun is looked at. */
 const BEGUN_POLL_MS = 500;
+
+/** With these the whole output cannot be had, and its end may. */
+const IMPOSSIBLE: readonly ErrorCode[] = [
+  'ETCRON_OUTPUT_GONE',
+  'ETCRON_WORKER_UNREACHABLE',
+  // Only workers may read the secret by which they know each other.
+  'ETCRON_ETCD_AUTH',
+];
 
 /** Resolves when all of it is shown, with `follow` when the attempt is over or somebody interrupts. */
 export async function showLogs(context: CliContext, text: string, options: LogsOptions): Promise<void> {
@@ -93,9 +101,7 @@ async function printKept(
   error: unknown,
 ): Promise<void> {
   const isGone =
-    error instanceof EtcronError &&
-    error.details.brokeOff !== true &&
-    (error.code === 'ETCRON_OUTPUT_GONE' || error.code === 'ETCRON_WORKER_UNREACHABLE');
+    error instanceof EtcronError && error.details.brokeOff !== true && IMPOSSIBLE.includes(error.code);
   const record = isGone ? (await getRun(store, keys, id))?.record : null;
   const isLast = attempt === undefined || attempt === record?.attempts;
   if (!record || !isLast || (!record.stdout && !record.stderr)) throw error;
@@ -112,5 +118,7 @@ async function printKept(
   context.out.warn(
     `${message}; this is ${isCut ? `the end, of ${formatSize(bytes)} in all` : 'what'} its record keeps`,
   );
+  if ((error as EtcronError).code === 'ETCRON_ETCD_AUTH')
+    context.out.note('With --server and a token of the API all of it can be had.');
   context.exitCode = isCut ? 1 : 0;
 }
