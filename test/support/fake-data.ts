@@ -281,14 +281,14 @@ export function absurdData(nowMs: number): FakeData {
         }
       : one,
   );
-  data.workers = Array.from({ length: 60 }, (_, index) =>
+  data.workers = Array.from({ length: 24 }, (_, index) =>
     worker(index % 2 === 0 ? `w-${index}` : `${'worker-'.repeat(18)}${index}`, nowMs, {
       leader: index === 1,
       host: 'host-'.repeat(40),
       load: index * 1_000,
       capacity: 60_000,
       labels: Object.fromEntries(
-        Array.from({ length: 20 }, (_, label) => [`label-${label}`, 'v'.repeat(80)]),
+        Array.from({ length: 8 }, (_, label) => [`label-${label}`, 'v'.repeat(80)]),
       ),
     }),
   );

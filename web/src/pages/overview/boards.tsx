@@ -90,7 +90,7 @@ function ComingRow({ coming }: { coming: ComingRun }) {
           relativeText(Date.parse(coming.due), now.value)
         )}
       </span>
-      <WorkerName name={coming.worker} />
+      <WorkerName name={coming.worker ?? everywhereOn(coming.run)} />
     </li>
   );
 }
@@ -130,8 +130,14 @@ export function endText(run: Run): string {
   else if (run.signal !== null) parts.push(run.signal);
   else if (run.outcome !== 'succeeded' && run.reason !== null) parts.push(run.reason);
   if (run.durationMs !== null) parts.push(durationText(run.durationMs));
-  if (run.attempts > 1) parts.push(`attempt ${run.attempts}`);
+  if (run.attempts > 1) parts.push(`×${run.attempts}`);
+  if (run.suffix?.startsWith('on-') === true) parts.push(run.suffix.replace('-', ' '));
   return parts.join(' · ');
+}
+
+/** Of a job that runs on each worker: on which this one will. */
+function everywhereOn(run: string | null): string | null {
+  return /\+on-(.+)$/.exec(run ?? '')?.[1] ?? null;
 }
 
 function WorkerName({ name }: { name: string | null }) {

@@ -29,7 +29,9 @@ interface Line {
 export const FAILED_RUNS = runsHref({ outcome: 'failed,timed_out,killed,lost,missed' });
 
 export function Problems({ cluster }: { cluster: Cluster }) {
-  const { problems, failedLately, late, cannotRun, broken, firings } = cluster;
+  const { failedLately, late, cannotRun, broken, firings } = cluster;
+  // What refers to lists stands in the lines below, one by one.
+  const problems = cluster.problems.filter((problem) => !problem.endsWith('see above'));
   const failures = byJob(failedLately.runs);
   const lines: Line[] = [
     ...late.map((run) => lateLine(run)),

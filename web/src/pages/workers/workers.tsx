@@ -171,9 +171,7 @@ function WorkerCard({ worker, onAction }: { worker: Worker; onAction: (kind: Act
               <Link href={runHref(run.run)} class="mono clip">
                 {run.job}
               </Link>
-              <span class="muted nowrap">
-                {run.startedAt === null ? '' : coarseText(now.value - Date.parse(run.startedAt))}
-              </span>
+              <span class="muted nowrap">{coarseText(now.value - Date.parse(run.startedAt ?? run.due))}</span>
             </li>
           ))}
           {worker.running > MAX_RUNS && (
