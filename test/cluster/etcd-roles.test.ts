@@ -78,16 +78,9 @@ it('each role can do its work', async () => {
   await operator('limits', 'set', 'db', '3');
   await operator('jobs', 'pause', 'tick', '--reason', 'test');
   await operator('run', 'tick');
-  await operator('jobs', 'resume', 'tick');
   await operator('jobs', 'delete', 'tick');
   await operator('audit');
-  const looks = [
-    ['jobs', 'list'],
-    ['runs', 'list'],
-    ['workers', 'list'],
-    ['limits', 'list'],
-  ];
-  for (const args of looks) expect((await as('viewer', ...args)).exitCode).toBe(0);
+  expect((await as('viewer', 'runs', 'list')).stdout).toContain('tick/');
   expect((await as('viewer', 'status')).stdout).toContain('w-1');
 });
 

@@ -6,25 +6,27 @@ import { systemClock } from '../../src/clock.js';
 import { resolveJob, type JobDefinition } from '../../src/jobs/index.js';
 import { policySchema } from '../../src/jobs/policy/policy.js';
 import { makePrepareTask } from '../../src/run/executor.js';
+import { prepareHttp } from '../../src/run/http-task.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 
 let server: Server | null = null;
 afterEach(() => void server?.close());
 
-async function run(policy: object, definition: Partial<JobDefinition>, payload?: string) {
+const context = { clock: systemClock, log: silentLogger() };
+
+function requestOf(definition: Partial<JobDefinition>) {
   const job = resolveJob('job', { schedule: '@daily', ...definition });
   const dueIso = '2026-11-22T00:00:00.000Z';
-  const prepared = makePrepareTask({ policy: policySchema.parse(policy) })(
-    {
-      ...{ task: job.task, secrets: job.secrets, timezone: 'UTC', previousDueMs: () => null },
-      ...{ timeoutMs: 10_000, killGraceMs: 1_000 },
-      identity: {
-        ...{ job: payload ?? 'job', dueIso, attempt: 1, runId: `job/${dueIso}`, fencingToken: '1' },
-      },
-    },
-    { clock: systemClock, log: silentLogger() },
-  );
-  return (await prepared.start().result).ending;
+  return {
+    ...{ task: job.task, secrets: job.secrets, timezone: 'UTC', previousDueMs: () => null },
+    ...{ timeoutMs: 10_000, killGraceMs: 1_000 },
+    identity: { job: 'job', dueIso, attempt: 1, runId: `job/${dueIso}`, fencingToken: '1' },
+  };
+}
+
+async function run(policy: object, definition: Partial<JobDefinition>) {
+  const prepare = makePrepareTask({ policy: policySchema.parse(policy) });
+  return (await prepare(requestOf(definition), context).start().result).ending;
 }
 
 it('a command that is allowed runs, another does not', async () => {
@@ -51,4 +53,15 @@ it('a request goes to allowed hosts only', async () => {
     message: 'the policy of this worker forbids the host "127.0.0.1"',
   });
   expect(asked).toBe(1);
+});
+
+it('a URL is judged as it is sent, not as it was written', async () => {
+  const request = requestOf({ http: 'http://{{ job }}.example/' });
+  if (request.task.kind !== 'http') throw new Error('it is a request');
+  const policy = policySchema.parse({ http: { hosts: ['*.internal'] } });
+  const prepared = prepareHttp(request.task, request, context, policy);
+  expect((await prepared.start().result).ending).toMatchObject({
+    kind: 'start-failed',
+    message: 'the policy of this worker forbids the host "job.example"',
+  });
 });
