@@ -81,7 +81,7 @@ it('each role can do its work', async () => {
   await operator('jobs', 'delete', 'tick');
   await operator('audit');
   expect((await as('viewer', 'runs', 'list')).stdout).toContain('tick/');
-  expect((await as('viewer', 'status')).stdout).toContain('w-1');
+  expect((await as('viewer', 'status')).stdout).toContain('healthy');
 });
 
 it('and nothing else', async () => {
