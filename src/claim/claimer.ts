@@ -97,7 +97,7 @@ const SLOT_RECHECK_MS = 250;
 /** The next in order waits for so many times as long as a claim takes … */
 const PATIENCE = 4;
 /** … but not longer than this: whoever does not claim may be frozen, and its lease stands. */
-const MAX_STAGGER_MS = 3_000;
+const MAX_STAGGER_MS = 1_000;
 const SMOOTHING = 1 / 16;
 /** How much later the worker of a failed attempt tries than all others, where the job asks for another one. */
 const AVOID_MS = 2_000;

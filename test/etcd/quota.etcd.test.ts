@@ -29,7 +29,7 @@ async function status(): Promise<{ code: number; stdout: string }> {
   const env = { ETCRON_ENDPOINTS: etcd.endpoint, ETCRON_QUOTA_BYTES: String(QUOTA_BYTES) };
   const code = await runCli(['status'], {
     stdin: process.stdin,
-    stdout: { write: (text) => (stdout += text) },
+    stdout: { write: (text) => (stdout += text.toString()) },
     stderr: process.stderr,
     env,
     clock: new FakeClock(0),

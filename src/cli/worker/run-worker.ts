@@ -49,8 +49,7 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
   await context.withPlainStore(async ({ store, keys }) => {
     for (const name of SECRET_VARIABLES) delete process.env[name];
     // Nobody could ask for it otherwise.
-    const measured =
-      settings.api === null ? null : await measureWorker({ store, keys }, settings.node.name);
+    const measured = settings.api === null ? null : await measureWorker({ store, keys }, settings.node.name);
     const watchdog =
       flags.watchdog === false
         ? undefined
