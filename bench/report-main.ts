@@ -14,7 +14,10 @@ import { readResults, writeResults } from './results.js';
 
 const program = new Command('npm run bench:report --')
   .description('Show results of the benchmark again.')
-  .argument('<file...>', 'what npm run bench -- --json FILE has written, on one machine with the same versions')
+  .argument(
+    '<file...>',
+    'what npm run bench -- --json FILE has written, on one machine with the same versions',
+  )
   .option('--docs', 'make docs/performance.md, docs/performance.json and docs/lateness.svg from it')
   .exitOverride();
 

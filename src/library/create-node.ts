@@ -323,8 +323,7 @@ export function createNode(options: CreateNodeOptions = {}): EtcronNode {
   return new EtcronNode(resolved, {
     clock: systemClock,
     random: Math.random,
-    prepareTask: (prepareHandler, launcher, output) =>
-      makePrepareTask({ prepareHandler, launcher, output }),
+    prepareTask: (prepareHandler, launcher, output) => makePrepareTask({ prepareHandler, launcher, output }),
     open: async () => {
       const connection = await resolveConnection(options);
       const watchdog = resolved.watchdog ? makeWatchdog(connection, resolved.log) : null;

@@ -97,9 +97,7 @@ describe('jobs edit', () => {
     };
     const result = await edit(`sed -i 's/@daily/@hourly/' "$1"`);
     expect(result.code).toBe(1);
-    expect(result.stderr).toMatch(
-      /somebody else changed "a".*nothing was written \[ETCRON_CONFLICT\]/,
-    );
+    expect(result.stderr).toMatch(/somebody else changed "a".*nothing was written \[ETCRON_CONFLICT\]/);
     expect(await readFile(kept(result), 'utf8')).toContain('@hourly');
     expect(cli.job('a')).toBe(JOB);
     await rm(join(kept(result), '..'), { recursive: true });

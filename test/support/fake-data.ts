@@ -287,9 +287,7 @@ export function absurdData(nowMs: number): FakeData {
       host: 'host-'.repeat(40),
       load: index * 1_000,
       capacity: 60_000,
-      labels: Object.fromEntries(
-        Array.from({ length: 8 }, (_, label) => [`label-${label}`, 'v'.repeat(80)]),
-      ),
+      labels: Object.fromEntries(Array.from({ length: 8 }, (_, label) => [`label-${label}`, 'v'.repeat(80)])),
     }),
   );
   data.problems = ['etcd: the database of 7.9 GB is close to its quota', reason];

@@ -93,9 +93,7 @@ class AuditedStore implements Store {
       actor: this.actor,
       changes: writes.map((write) => this.change(write, found, room)),
     });
-    const key =
-      this.keys.audit +
-      formatAuditKey({ atMs, sizeBytes: Buffer.byteLength(value) }, nextName());
+    const key = this.keys.audit + formatAuditKey({ atMs, sizeBytes: Buffer.byteLength(value) }, nextName());
     const full = {
       compare: [...txn.compare, ...unpinned.map((key) => modifiedAt(key, revisionOf(found, key)))],
       success: [...txn.success, put(key, value)],
