@@ -33,15 +33,18 @@ function renderBlock(name: string, results: BenchResults): string {
 }
 
 function renderMachine(results: BenchResults): string {
-  const runs = Math.max(0, ...results.scenarios.map((scenario) => scenario.runs.length));
+  const counts = results.scenarios.map((scenario) => scenario.runs.length);
+  const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
+  const runs =
+    most <= 1
+      ? 'one run'
+      : `median of ${fewest === most ? '' : `${fewest} to `}${most} runs, with their range`;
   const { problems } = results;
   const verdict =
     problems.length === 0
       ? 'Nothing was lost, doubled, early, missed or failed.'
       : `This run has failed, its figures are worth nothing: ${problems.join('; ')}.`;
-  return `${[...describeBench(results), runs === 1 ? 'one run' : `median of ${runs} runs, with their range`]
-    .map((line) => `- ${line}`)
-    .join('\n')}\n\n${verdict}`;
+  return `${[...describeBench(results), runs].map((line) => `- ${line}`).join('\n')}\n\n${verdict}`;
 }
 
 function renderTargets({ scenarios, peer }: BenchResults): string {

@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.js';
+import { apiLoad } from './api-load.js';
 import { burst } from './burst.js';
 import { cost } from './cost.js';
 import { drainBurst } from './drain-burst.js';
@@ -29,6 +30,7 @@ export const SCENARIOS: readonly Scenario[] = [
   start,
   drainBurst,
   outputFlood,
+  apiLoad,
   memory,
   growth,
 ];
