@@ -12,6 +12,8 @@ const wanted = [
   /^dist\/web\/index\.html$/,
   /^dist\/web\/assets\/.+\.js$/,
   /^dist\/web\/assets\/.+\.css$/,
+  /^deploy\/prometheus\/etcron\.rules\.yaml$/,
+  /^deploy\/systemd\/.+\.service$/,
   /^docs\/.+\.md$/,
   /^jobs\.example\.yaml$/,
   /^LICENSE$/,
