@@ -9,7 +9,8 @@
  * - SIGTERM is sent once to each process of the first look. What appears later may be the clean-up that the SIGTERM
  *   started, so it is left alone until the grace is over.
  * - SIGKILL is repeated: a process can fork between the look and the signal. The tree counts as gone only when a look
- *   that began after the last known process had ended finds none.
+ *   that began after the last known process had ended finds none; where processes were killed, several looks in a row: one that
+ *   forks and ends, or executes a program, just when it is looked at is not seen.
  * - A look that fails is repeated. A process that may not be signalled (another user's) is named in the log and given up:
  *   nothing here can end it. One that survives SIGKILL (stuck in the kernel) is waited for, because while it exists
  *   the run is not over.
@@ -20,6 +21,8 @@ import { findTree, isAlive, signalGroup, signalProcess, type ProcessTree } from 
 
 const FIRST_POLL_MS = 5;
 const MAX_POLL_MS = 200;
+/** So many looks in a row find nothing before what had to be killed counts as gone. */
+const LOOKS_AFTER_KILL = 3;
 const STUCK_AFTER_MS = 10_000;
 
 /** The part of a logger that is needed here. */
@@ -98,6 +101,7 @@ export class TreeTermination {
     let known: ProcessInfo[] | null = null;
     let found: number | null = null;
     let pollMs = FIRST_POLL_MS;
+    let looksWithNone = 0;
     for (;;) {
       const asking = this.#termDue;
       try {
@@ -111,7 +115,9 @@ export class TreeTermination {
         known = known.filter((each) => isAlive(each) && !this.#givenUp.has(nameOf(each)));
         if (known.length === 0 && !this.#mainAlive) {
           known = await this.#look();
-          if (known.length === 0 && !this.#termDue) break;
+          looksWithNone = known.length === 0 ? looksWithNone + 1 : 0;
+          if (looksWithNone >= (this.#forced ? LOOKS_AFTER_KILL : 1) && !this.#termDue) break;
+          if (looksWithNone > 0) await this.#pause(FIRST_POLL_MS);
           continue;
         }
       } catch (error) {
