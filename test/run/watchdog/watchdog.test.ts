@@ -186,11 +186,11 @@ describe('a worker that freezes', () => {
   });
 
   it('and is not told so by the time alone: the trust that was extended counts', async () => {
-    const worker = await standIn({ trustMs: 1_000 });
+    const worker = await standIn({ trustMs: 4_000 });
     const pid = await worker.run({ marker: newMarker(), recovery: 'rerun', command: SLEEP });
     await worker.tell({ do: 'session', leaseId: '4711', ttlMs: TTL_MS, trustMs: TTL_MS });
     // A second worker with the first one's trust shows when that has ended.
-    const other = await standIn({ trustMs: 1_000 });
+    const other = await standIn({ trustMs: 4_000 });
     const victim = await other.run({ marker: newMarker(), recovery: 'rerun', command: SLEEP });
     await until(() => !processRuns(victim));
     expect(processRuns(pid)).toBe(true);
