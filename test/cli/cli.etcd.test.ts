@@ -270,7 +270,7 @@ describe('a worker', { timeout: 3 * DEADLINE_MS }, () => {
     const { stdout: runId } = await etcron(['run', 'long'], options);
     const timedOut = await etcron(['run', 'long', '--wait', '--timeout', '1s'], options);
     expect(timedOut.exitCode).toBe(1);
-    const killed = await etcron(['runs', 'kill', runId, '--wait', '--timeout', '30s', '--json'], options);
+    const killed = await etcron(['runs', 'kill', runId, '--timeout', '30s', '--json'], options);
     expect(JSON.parse(killed.stdout)).toMatchObject({ run: runId, outcome: 'killed' });
     expect((await etcron(['runs', 'list', '--job', 'long', '--json'], options)).stdout).toContain('"killed"');
 
