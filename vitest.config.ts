@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // Four projects: `unit` needs nothing but Node, `etcd` runs real etcd processes, `cluster` adds real worker
-// processes, `page` a real browser. Two files run at a time: the machine may be small, and those of the last two bring up servers, but mostly
-// they wait.
+// processes, `page` a real browser. Two files run at a time, of `cluster` three: the machine may be small, and they bring up
+// servers, but mostly they wait.
 export default defineConfig({
   test: {
     projects: [
@@ -34,7 +34,7 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
           include: ['test/cluster/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 300_000,
           hookTimeout: 120_000,
         },

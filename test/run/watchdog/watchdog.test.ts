@@ -53,7 +53,7 @@ afterEach(async () => {
   for (const { child } of standIns) child.kill('SIGKILL');
   for (const watchdog of watchdogs) await watchdog.stop();
   for (const marker of markers) {
-    for (const pid of await findMarkedProcesses(marker)) process.kill(pid, 'SIGKILL');
+    for (const pid of await findMarkedProcesses(marker)) endIfThere(pid);
   }
   await until(() => sidecarsIn(folder).length === 0);
   await etcd.close();
@@ -160,6 +160,15 @@ describe('a worker that is killed', () => {
     await until(() => worker.stderr.includes('could not revoke'));
   });
 });
+
+/** It may end by itself meanwhile. */
+function endIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
 
 describe('a worker that freezes', () => {
   it('past its trust loses its rerun trees, but neither its abandon runs nor its lease', async () => {
