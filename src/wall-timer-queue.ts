@@ -3,8 +3,8 @@
  * second before the clock is read again: a step is noticed within that time, and nothing is ever called early.
  *
  * Timers have a resolution of a millisecond and come one or two late. A queue that is `punctual` wakes a millisecond
- * before the time and waits out the rest by asking the clock in each turn of the event loop: at most `SPIN_MS` at a time, and
- * seldom enough that it costs no more than a hundredth of a core.
+ * before the time and waits out the rest by asking the clock in each turn of the event loop: at most `SPIN_MS` of each
+ * `SPIN_EVERY_MS`, which bounds what it costs.
  */
 import { Heap } from './heap.js';
 import type { Clock, Timer } from './clock.js';

@@ -99,8 +99,6 @@ export const outputQuery = z.object({
   follow: flag.describe('With `format=lines`: also what is still to come, until the attempt ends'),
 });
 
-export type OutputQuery = z.output<typeof outputQuery>;
-
 export const followQuery = z.object({ attempt: attemptQuery, stream: streamQuery, offset: offsetQuery });
 
 /** Between nodes. */
@@ -110,12 +108,4 @@ export const hopQuery = z.object({
   offset: offsetQuery,
   limit: limitQuery,
   follow: flag,
-});
-
-/** The first event of a stream that follows an output. */
-export const followedAttempt = z.object({
-  attempt: z.number().int(),
-  worker: z.string(),
-  running: z.boolean(),
-  startedAt: time.nullable().describe('Null: it has written nothing yet'),
 });

@@ -77,5 +77,3 @@ const labels = z.record(z.string(), z.string({ error: 'must be text' }), { error
 
 /** The file also holds labels, which no setting of the worker can change. */
 export const policyFileSchema = policySchema.extend({ labels: labels.exactOptional() });
-
-export type PolicyFile = z.output<typeof policyFileSchema>;

@@ -70,14 +70,6 @@ export async function listAttempts(
     .sort((a, b) => a.attempt - b.attempt || Number(a.fencingToken) - Number(b.fencingToken));
 }
 
-/** The latest claim of an attempt; of the last attempt when none is named. */
-export function pickAttempt(
-  attempts: readonly StoredAttempt[],
-  attempt: number | null,
-): StoredAttempt | null {
-  return attempts.findLast((one) => attempt === null || one.attempt === attempt) ?? null;
-}
-
 /** The part after this one, once there is one: then this one is complete. */
 export async function nextPart({ path, number }: StoredPart): Promise<StoredPart | null> {
   const base = path.replace(PART_END, '');

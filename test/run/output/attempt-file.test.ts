@@ -17,7 +17,7 @@ import { systemClock } from '../../../src/clock.js';
 import { AttemptFile } from '../../../src/run/output/attempt-file.js';
 import type { StreamName } from '../../../src/run/output/frames.js';
 import { readAttempt, type OutputEntry, type ReadOptions } from '../../../src/run/output/read-attempt.js';
-import { listAttempts, pickAttempt } from '../../../src/run/output/stored-attempts.js';
+import { listAttempts } from '../../../src/run/output/stored-attempts.js';
 import { waitUntil } from '../../support/wait.js';
 
 const RUN = 'backup/2026-11-21T14:00:00.000Z';
@@ -51,7 +51,7 @@ async function finish(file: AttemptFile): Promise<void> {
 }
 
 async function entries(options: Partial<ReadOptions> = {}, run = RUN, attempt: number | null = null) {
-  const stored = pickAttempt(await listAttempts(folder, run), attempt);
+  const stored = (await listAttempts(folder, run, attempt)).at(-1) ?? null;
   if (stored === null) throw new Error('nothing is stored');
   const found: OutputEntry[] = [];
   const all: ReadOptions = { stream: 'both', offset: 0, limit: null, follow: null, ...options };

@@ -13,7 +13,7 @@ import { OutputKeeper } from '../../../src/run/output/output-keeper.js';
 import { Pruner, type PruneOptions } from '../../../src/run/output/prune.js';
 import { readAttempt } from '../../../src/run/output/read-attempt.js';
 import type { OutputSettings } from '../../../src/run/output/settings.js';
-import { listAttempts, pickAttempt } from '../../../src/run/output/stored-attempts.js';
+import { listAttempts } from '../../../src/run/output/stored-attempts.js';
 import { createLogger, silentLogger } from '../../../src/telemetry/logger.js';
 import { serviceContract } from '../../service-contract.js';
 import { waitUntil } from '../../support/wait.js';
@@ -38,7 +38,7 @@ const keeper = (at = folder, log = silentLogger()): OutputKeeper =>
 async function kept(runId = RUN): Promise<{ stdout: string; stderr: string; both: string }> {
   const stored = await waitUntil(
     async () => {
-      const found = pickAttempt(await listAttempts(folder, runId), null);
+      const found = (await listAttempts(folder, runId)).at(-1) ?? null;
       return found?.endedAtMs === null ? null : found;
     },
     { what: 'the end of the output' },
