@@ -34,6 +34,7 @@ import { CHAOS_JOBS, definitionOf, SHARED_LIMIT } from './jobs.js';
 import { MACHINE_FAULTS } from './machine-faults.js';
 import { Nemesis, type NotedFault } from './nemesis.js';
 import { measure } from './recovery.js';
+import { requestFaults } from './request-faults.js';
 import type { ChaosReport } from './report.js';
 
 export interface CampaignOptions {
@@ -100,7 +101,12 @@ export async function runCampaign(options: CampaignOptions): Promise<ChaosReport
 
     const nemesis = new Nemesis({
       ...{ random: random.fork('nemesis'), leader: () => fleet.leader(), machines: () => fleet.machines },
-      kinds: [...MACHINE_FAULTS, fleet.guests, ...etcdFaults(etcd)],
+      kinds: [
+        ...MACHINE_FAULTS,
+        ...requestFaults({ store, keys }, () => fleet.machines),
+        fleet.guests,
+        ...etcdFaults(etcd),
+      ],
       onNote: (fault) => noteFault(folder, fault, say),
       onProblem,
     });

@@ -23,6 +23,7 @@ import type { Store } from '../etcd/store.js';
 import { StoreError } from '../etcd/store-error.js';
 import { put } from '../etcd/txn.js';
 import { TxnBatcher } from '../etcd/txn-batcher.js';
+import { printable } from '../jobs/printable.js';
 import { Leadership } from '../plan/leadership.js';
 import type { Standby } from '../plan/standby.js';
 import type { WorkerWatch } from '../run/watchdog/worker-watch.js';
@@ -35,6 +36,7 @@ import type { NodeOptions } from './options.js';
 
 /** For how long a leader that was asked to hand over, and all but the worker that it is to be, leave the office to others. */
 const HAND_OVER_PATIENCE_MS = 3_000;
+const MAX_LOGGED_LENGTH = 200;
 /** A node that joins others waits for so many of their clocks … */
 const CLOCKS_AWAITED = 2;
 /** … but no longer than this: some may be dead, and not yet known to be. */
@@ -382,7 +384,10 @@ export class Incarnation {
     const { view, options, executions } = this.#context;
     if (drained) {
       const { by, reason } = view.drains.get(options.name)!.value;
-      this.#log.warn({ by, reason }, 'asked to drain: claims nothing, and lets what runs go on');
+      this.#log.warn(
+        { by: shown(by), reason: shown(reason) },
+        'asked to drain: claims nothing, and lets what runs go on',
+      );
       for (const execution of executions.all()) execution.giveBack();
     } else {
       this.#log.info('asked to drain no more: takes runs again');
@@ -401,7 +406,7 @@ export class Incarnation {
     if (handover.state !== 'present' || handover.modRevision < term.createRevision) return;
     const { by, to } = handover.value;
     if (to === this.#context.options.name) return;
-    this.#log.warn({ by, to }, 'asked to hand the leadership over');
+    this.#log.warn({ by: shown(by), to: shown(to) }, 'asked to hand the leadership over');
     this.#handedOverUntilMs = clock.monotonicMs() + HAND_OVER_PATIENCE_MS;
     // Where it names the next leader, all have to see it; that one removes it.
     void this.#election.stepDown('handed over', to === null ? [keys.handover] : []);
@@ -479,4 +484,9 @@ export class Incarnation {
     this.#stopLeadershipSoon();
     return this.#stoppingLeadership;
   }
+}
+
+/** What somebody wrote into a request goes into the log, but not a megabyte of it. */
+function shown(text: string | null): string | null {
+  return text === null ? null : printable(text.slice(0, MAX_LOGGED_LENGTH));
 }

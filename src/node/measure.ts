@@ -47,8 +47,11 @@ export function measureSidecars(
   });
 }
 
-/** What a sidecar's `onReplaced` is to call. */
-export function countReplaced(metrics: WorkerMetrics, process: 'watchdog' | 'launcher'): () => void {
+/** What dies without the worker. */
+export type Replaceable = 'watchdog' | 'launcher' | 'api';
+
+/** What the `onReplaced` of a sidecar, or of the thread of the API, is to call. */
+export function countReplaced(metrics: WorkerMetrics, process: Replaceable): () => void {
   const restarts = metrics.get('sidecarRestarts').labels({ process });
   restarts.inc(0);
   return () => restarts.inc();

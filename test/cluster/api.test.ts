@@ -1,4 +1,6 @@
 /** The API of real workers: any of them answers the same, and neither a dead worker nor a dead thread takes it away. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster } from '../support/cluster.js';
 import { startEtcd, type RunningEtcd } from '../support/etcd.js';
@@ -7,10 +9,30 @@ import { waitUntil } from '../support/wait.js';
 let etcd: RunningEtcd;
 let cluster: Cluster;
 
+/**
+ * Loaded by Node into each thread of a worker before its own code: in the thread of the API it does what a file tells it, as a
+ * defect would.
+ */
+const SABOTAGE = `
+const { isMainThread } = require('node:worker_threads');
+const { existsSync, readFileSync, unlinkSync } = require('node:fs');
+const order = __dirname + '/sabotage-' + process.pid;
+if (!isMainThread) setInterval(() => {
+  if (!existsSync(order)) return;
+  const what = readFileSync(order, 'utf8');
+  unlinkSync(order);
+  if (what === 'hang') for (;;);
+  throw new Error('sabotage');
+}, 100).unref();
+`;
+
 beforeAll(async () => {
   etcd = await startEtcd();
-  const listen = { ETCRON_LISTEN: '127.0.0.1:0' };
-  cluster = new Cluster({ endpoints: [etcd.endpoint], workerArgs: ['--lease-ttl', '5s'], env: listen });
+  const env: Record<string, string> = { ETCRON_LISTEN: '127.0.0.1:0' };
+  cluster = new Cluster({ endpoints: [etcd.endpoint], workerArgs: ['--lease-ttl', '5s'], env });
+  const sabotage = join(cluster.folder, 'sabotage.cjs');
+  writeFileSync(sabotage, SABOTAGE);
+  env.NODE_OPTIONS = `--require=${sabotage}`;
   await cluster.start('w-1', 'w-2');
   await cluster.putJob('tick', { schedule: '* * * * * *', command: 'true' });
 });
@@ -65,6 +87,36 @@ describe('the API of workers', () => {
       200,
       expect.stringContaining('text/html'),
     ]);
+  });
+
+  it.each([
+    ['dies', 'throw', 'sabotage'],
+    ['hangs', 'hang', 'it did not answer'],
+  ])('a thread that %s is replaced, and the worker goes on', async (_, order, reason) => {
+    const [, before] = await addresses('w-1', 'w-2');
+    const worker = cluster.workers[1]!;
+    const restarts = async (base: string): Promise<number> => {
+      const metrics = await (await fetch(`${base}/metrics`)).text();
+      return Number(/^etcron_sidecar_restarts_total\{process="api"\} (\d+)$/m.exec(metrics)![1]);
+    };
+    const count = await restarts(before!);
+    const fromMs = Date.now();
+    writeFileSync(join(cluster.folder, `sabotage-${worker.pid}`), order);
+    const after = await waitUntil(
+      async () => {
+        const [, now] = await addresses('w-1', 'w-2');
+        return now !== before ? now : null;
+      },
+      { what: 'another thread', timeoutMs: 60_000 },
+    );
+    expect((await fetch(`${after}/readyz`)).status).toBe(200);
+    expect(await restarts(after!)).toBe(count + 1);
+    expect(worker.log()).toMatch(new RegExp(`"reason":"${reason}.*the thread of the HTTP API ended`));
+    const throughMs = Date.now();
+    await cluster.ended('tick', throughMs);
+    expect(await cluster.accounting('tick', '* * * * * *', fromMs, throughMs)).toEqual([]);
+    // Under the same lease: nothing of it has reached the worker itself.
+    expect(worker.log()).not.toMatch(/trust in the lease is lost|"level":60/);
   });
 
   it('a worker that is killed is missed by the others, and by no one who asks them', async () => {

@@ -4,7 +4,8 @@
  *
  * What etcron itself may remove: a leader key, a lock or a slot without a lease where it stands in the way; firings that
  * decode, of jobs that do not exist (withdrawn, or ended with a record); kill requests that decode, for runs that are
- * not there; run records beyond their job's limits; and whatever stands where a healthy job's firing is planned.
+ * not there; requests to hand over; run records beyond their job's limits; and whatever stands where a healthy job's firing
+ * is planned.
  */
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
 import { killRecordSchema } from '../../src/view/kill-record.js';
@@ -110,6 +111,10 @@ it('200 malformed values under every prefix harm nothing but themselves', async 
       [keys.slot('healthy-alone', 0), 'mine'],
       [`${keys.runs}healthy/nonsense`, 'x'],
       [keys.kills + own('healthy', 3), 'x'],
+      // Of no effect, though workers of these names are there.
+      [keys.drain('w-1'), 'yes'],
+      [keys.drain('w-2'), '{"by":1}'],
+      [keys.drain('w-3'), ''],
     ].map(([key, value]) => ({ key: key!, value: Buffer.from(value!) })),
   );
   await healthyGoOn();
@@ -169,7 +174,9 @@ it('200 malformed values under every prefix harm nothing but themselves', async 
   await commandsWork();
   await nothingElseIsGone(
     puts.get('kill')!,
-    [...puts].flatMap(([prefix, some]) => (['leader', 'cursor', 'kill'].includes(prefix) ? [] : some)),
+    [...puts].flatMap(([prefix, some]) =>
+      ['leader', 'cursor', 'kill', 'handover'].includes(prefix) ? [] : some,
+    ),
   );
 });
 

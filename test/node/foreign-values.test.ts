@@ -3,15 +3,20 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatRunId } from '../../src/etcd/keys.js';
 import { parseJobValue } from '../../src/jobs/index.js';
 import { encodeFiring, plannedFiring } from '../../src/view/firing-record.js';
+import { createLogger } from '../../src/telemetry/logger.js';
 import { MemoryCluster } from '../support/memory-cluster.js';
 
 const SECONDLY = '* * * * * *';
 let cluster: MemoryCluster;
 let fromMs: number;
+/** What nodes said since the beginning, from warnings on. */
+let said: { readonly msg: string; readonly key?: string }[] = [];
 
 /** Two nodes, and two jobs that have been running each second for a while. */
 beforeEach(async () => {
-  cluster = new MemoryCluster();
+  said = [];
+  const write = (line: string): void => void said.push(JSON.parse(line) as (typeof said)[number]);
+  cluster = new MemoryCluster({ log: createLogger({ level: 'warn', destination: { write } }) });
   await cluster.addNodes('a', 'b');
   for (const job of ['job', 'other']) await cluster.putJob(job, { schedule: SECONDLY });
   await cluster.clock.advance(3_000);
@@ -110,6 +115,71 @@ describe('a claim without a lease', () => {
     await cluster.clock.advance(10_000);
     expect(cluster.records('job').get(runId)).toMatchObject({ outcome: 'lost', crashes: 3 });
   });
+});
+
+describe('a request to a worker', () => {
+  const startedBy = (node: string): number => cluster.processes.filter((one) => one.node === node).length;
+
+  it.each(['', 'yes', 'null', '[]', '{"by":1}', '{"at":"now"}', '{"reason":{}}', '\0'])(
+    'to drain that is none (%j) is said once by each node, and no worker heeds it',
+    async (value) => {
+      const before = startedBy('a');
+      for (const name of ['a', 'b', '', 'nobody', 'a/b'])
+        await cluster.putKey(cluster.keys.drain(name), value);
+      await cluster.clock.advance(20_000);
+      expect(startedBy('a')).toBeGreaterThan(before);
+      const about = said.filter(({ key }) => key === cluster.keys.drain('a'));
+      expect(about.map(({ msg }) => msg)).toEqual(Array(2).fill(about[0]!.msg));
+      expect(said.filter(({ key }) => key === undefined)).toEqual([]);
+    },
+  );
+
+  it('to drain that somebody overwrites with nonsense holds no longer, and says so', async () => {
+    const key = cluster.keys.drain('a');
+    await cluster.putKey(key, '{}');
+    await cluster.clock.advance(5_000);
+    const before = startedBy('a');
+    await cluster.clock.advance(20_000);
+    expect(startedBy('a')).toBe(before);
+    await cluster.putKey(key, '{}}');
+    await cluster.clock.advance(20_000);
+    expect(startedBy('a')).toBeGreaterThan(before);
+    expect(said.filter((line) => line.key === key)).toHaveLength(2);
+  });
+
+  it('to drain, to whoever is there, leaves a leader; what is due waits for one that may run it', async () => {
+    for (const name of ['a', 'b']) await cluster.putKey(cluster.keys.drain(name), '{}');
+    await cluster.clock.advance(6_000);
+    expect(cluster.leader()).toBeDefined();
+    for (const name of ['a', 'b']) await cluster.deleteKey(cluster.keys.drain(name));
+    await cluster.clock.advance(6_000);
+  });
+
+  it.each(['', 'yes', 'null', '[]', '{"by":1}', '{"to":[]}', '{"at":0}', '\0'])(
+    'to hand over that is none (%j) leaves the leader in office, and is said once by each node',
+    async (value) => {
+      const before = cluster.leader();
+      await cluster.putKey(cluster.keys.handover, value);
+      await cluster.clock.advance(20_000);
+      expect(cluster.leader()).toBe(before);
+      const about = said.filter(({ key }) => key === cluster.keys.handover);
+      expect(about).toHaveLength(2);
+      expect(said).toHaveLength(2);
+    },
+  );
+
+  it.each(['nobody', '', '__proto__', 'a/b', 'x'.repeat(100_000)])(
+    'to hand over to somebody who is not there (%#) costs a moment, and is done with',
+    async (to) => {
+      await cluster.putKey(cluster.keys.handover, JSON.stringify({ to }));
+      await cluster.clock.advance(10_000);
+      expect(cluster.leader()).toBeDefined();
+      await cluster.clock.advance(60_000);
+      expect(cluster.etcd.get(cluster.keys.handover)).toBeNull();
+      // Not the whole of it in each line of the log.
+      expect(JSON.stringify(said).length).toBeLessThan(20_000);
+    },
+  );
 });
 
 describe('a cursor', () => {

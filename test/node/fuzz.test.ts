@@ -23,6 +23,8 @@ function someRecord(cluster: MemoryCluster, random: Random): { key: string; reco
     keys.leader,
     keys.kills,
     keys.counts,
+    keys.drains,
+    keys.handover,
   ];
   const base = random.pick(bases);
   const found = etcd.range(prefixRange(base)).kvs.filter(({ key }) => !key.includes('/healthy'));
@@ -71,6 +73,11 @@ it.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
         const kill = JSON.stringify({ by: 'me', reason: 'x', at: new Date(clock.now()).toISOString() });
         if (runId !== undefined) await cluster.putKey(keys.kills + runId, kill);
       }
+      // Of one node alone, so that there is always another one.
+      const asked = { by: 'me', at: new Date(clock.now()).toISOString() };
+      if (random.chance(0.1))
+        await cluster.putKey(keys.drain('c'), JSON.stringify({ ...asked, reason: 'x' }));
+      if (random.chance(0.1)) await cluster.putKey(keys.handover, JSON.stringify({ ...asked, to: 'b' }));
       const found = someRecord(cluster, random);
       if (!found) continue;
       // With a step between two nodes' looks, and sometimes in the middle of a takeover.

@@ -110,7 +110,7 @@ describe.each(WAYS)('a command, %s', (way) => {
     });
 
     it('ends a command that ignores SIGTERM with SIGKILL after the grace', async () => {
-      const run = runs.start(`trap '' TERM; echo > ready; while :; do sleep 1000; done`, {
+      const run = await runs.begin(`trap '' TERM; echo > ready; while :; do sleep 1000; done`, {
         timeoutMs: TIMEOUT_MS,
       });
       await runs.file('ready');
@@ -191,8 +191,8 @@ describe.each(WAYS)('a command, %s', (way) => {
 
   describe('killAllNow', () => {
     it('sends SIGKILL to every tree before it returns', async () => {
-      const stubborn = runs.start(`trap '' TERM; echo > ready; while :; do sleep 1000; done`);
-      const escaped = runs.start('setsid sh -c "echo \\$\\$ > out; exec sleep 1000" & wait');
+      const stubborn = await runs.begin(`trap '' TERM; echo > ready; while :; do sleep 1000; done`);
+      const escaped = await runs.begin('setsid sh -c "echo \\$\\$ > out; exec sleep 1000" & wait');
       await runs.file('ready');
       const out = Number(await runs.file('out'));
       const signals = vi.spyOn(process, 'kill');

@@ -93,7 +93,7 @@ describe.each(WAYS)('a command, %s', (way) => {
     });
 
     it('waits for what ignores SIGTERM in another session, and ends it after the grace', async () => {
-      const run = runs.start(
+      const run = await runs.begin(
         `setsid sh -c 'trap "" TERM; echo $$ > inner; while :; do sleep 1000; done' > log 2>&1 & exec sleep 1000`,
       );
       const inner = await pidIn('inner');

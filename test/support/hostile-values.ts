@@ -317,6 +317,8 @@ const RECORDS = {
     recordedAt: '0000-01-01T00:00:00.000Z',
   },
   kill: { by: ESC, reason: ESC, at: iso(0) },
+  drain: { by: ESC, reason: ESC, at: iso(0) },
+  handover: { by: ESC, at: '9999-12-31T23:59:59.999Z', to: ESC },
 } as const;
 
 const JOB = {
@@ -334,7 +336,7 @@ const JOB = {
 export type HostilePrefix = keyof typeof RECORDS | 'jobs';
 export const HOSTILE_PREFIXES: readonly HostilePrefix[] = [
   ...(['jobs', 'leader', 'workers', 'cursor', 'firings', 'lock', 'slots', 'runs', 'kill'] as const),
-  ...(['counts', 'limits', 'slotsOfLimits'] as const),
+  ...(['counts', 'limits', 'slotsOfLimits', 'drain', 'handover'] as const),
 ];
 
 export interface HostileOptions {
@@ -351,7 +353,7 @@ export function hostilePuts(keys: Keys, prefix: HostilePrefix, options: HostileO
   const values = hostileValues(random, prefix);
   const puts: HostilePut[] = [];
   const seen = new Set<string>();
-  const isSingle = prefix === 'leader' || prefix === 'cursor';
+  const isSingle = prefix === 'leader' || prefix === 'cursor' || prefix === 'handover';
   for (let index = 0; puts.length < count; index += 1) {
     const key = isSingle ? keys[prefix] : hostileKey(keys, prefix, random, index);
     // A key that was taken before would only be overwritten.
@@ -373,14 +375,16 @@ function hugeValue(index: number): Buffer {
 
 function hostileKey(
   keys: Keys,
-  prefix: Exclude<HostilePrefix, 'leader' | 'cursor'>,
+  prefix: Exclude<HostilePrefix, 'leader' | 'cursor' | 'handover'>,
   random: Random,
   index: number,
 ): string {
   const own = { jobs: keys.jobs, workers: keys.workers, firings: keys.firings, lock: keys.locks };
-  const shared = { counts: keys.counts, limits: keys.limits, slotsOfLimits: keys.limitSlots };
+  const shared = {
+    ...{ counts: keys.counts, limits: keys.limits, slotsOfLimits: keys.limitSlots, drain: keys.drains },
+  };
   const base = { ...own, ...shared, slots: keys.slots, runs: keys.runs, kill: keys.kills }[prefix];
-  if (prefix === 'jobs' || prefix === 'workers' || prefix === 'counts' || prefix === 'limits')
+  if (['jobs', 'workers', 'counts', 'limits', 'drain'].includes(prefix))
     return base + ([...GOOD_NAMES, ...BAD_NAMES][index] ?? `bad-${index}`);
   if (prefix === 'slots' || prefix === 'slotsOfLimits')
     return `${base}${pick(random, [...GOOD_NAMES, ...BAD_NAMES])}/${pick(random, [...BAD_DUES, '0', '-1', '1e9'])}`;

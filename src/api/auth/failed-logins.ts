@@ -35,8 +35,9 @@ export class FailedLogins {
   waitMs(address: string, tokenId: string | null): number {
     const entry = this.#entries.get(networkOf(address));
     if (!entry || (tokenId !== null && entry.tokens.has(tokenId))) return 0;
-    const failures = this.#left(entry);
-    return failures < BURST ? 0 : Math.ceil((failures - BURST + 1) * REFILL_MS);
+    // Failures wear off all the time: another one has to fit in as a whole, or none would ever be held back.
+    const tooMany = this.#left(entry) + 1 - BURST;
+    return tooMany <= 0 ? 0 : Math.ceil(tooMany * REFILL_MS);
   }
 
   failed(address: string): void {

@@ -1,11 +1,16 @@
 import type { FastifyReply } from 'fastify';
 import type { Clock, Timer } from '../../clock.js';
 import type { Access } from './access.js';
+import { whenGone } from '../when-gone.js';
 import type { TokenRegistry } from './token-registry.js';
 
+/** An answer that has not begun is looked at again after this. */
+const LOOK_AGAIN_MS = 1_000;
+
 /**
- * Cuts an answer that is still going on when the token it was given for is revoked or expires, or, where there was none,
- * when the first token is made. An answer that has not begun yet is left to end: what it does was allowed.
+ * Cuts an answer that goes on when the token it was given for is revoked or expires, or, where there was none, when the first
+ * token is made. One that has not begun is given the time to end: what it does was allowed. It may be a stream, though, that is
+ * about to begin.
  */
 export function endWithToken(
   reply: FastifyReply,
@@ -14,15 +19,21 @@ export function endWithToken(
   clock: Clock,
 ): void {
   const { raw } = reply;
+  if (raw.destroyed) return;
+  let timer: Timer | null = null;
+  const cutIn = (delayMs: number): void => {
+    timer?.cancel();
+    timer = clock.setTimer(delayMs, cut);
+  };
   const cut = (): void => {
-    if (raw.headersSent && !raw.writableEnded) raw.destroy();
+    if (!raw.headersSent) cutIn(LOOK_AGAIN_MS);
+    else if (!raw.writableEnded) raw.destroy();
   };
   const forget = tokens.onChange(() => {
     if (!tokens.stillCounts(tokenId)) cut();
   });
-  const timer: Timer | null =
-    expiresAt === null ? null : clock.setTimer(Math.max(0, expiresAt - clock.now()), cut);
-  raw.once('close', () => {
+  if (expiresAt !== null) cutIn(Math.max(0, expiresAt - clock.now()));
+  whenGone(raw, () => {
     forget();
     timer?.cancel();
   });

@@ -155,7 +155,7 @@ function assertKill(context: PolicyContext, write: Write, txn: Txn): void {
   if (write.type !== 'put' || parseRunId(runId) === null)
     throw invalid(`${printable(write.key)}: no request to end a run`);
   assertBy(context, assertDecodes(write.key, decodeRecord(killRecordSchema, asKeyValue(write))));
-  assertCompares(txn, keys.firings + runId, 'create', '!=');
+  assertCompares(txn, keys.firings + runId, 'create', '!=', 0);
 }
 
 /** A run by hand, as it is before anybody has touched it. */

@@ -10,6 +10,7 @@ import type { OutputAccess } from '../output/find-output.js';
 import { hopQuery } from '../schemas/output.js';
 import { runParams } from '../schemas/runs.js';
 import type { ApiApp } from '../services.js';
+import { whenGone } from '../when-gone.js';
 import { PUBLIC } from './answers.js';
 import { bytesOf, LINES_TYPE, linesOf } from './output.js';
 
@@ -47,7 +48,7 @@ export function hopRoutes(app: ApiApp, { own, hop, cluster, clock }: OutputAcces
     async (request, reply) => {
       await check(request.raw.url ?? '', request.headers[HOP_HEADER]);
       const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort(new Error('the other node is gone')));
+      whenGone(reply.raw, () => gone.abort(new Error('the other node is gone')));
       const { limit = null, ...query } = request.query;
       const runId = formatRunId(runIdOf(`${request.params.job}/${request.params.due}`));
       const entries = source.read({ runId, limit, ...query }, gone.signal);

@@ -17,6 +17,7 @@ import { problemOf } from '../problem.js';
 import * as schemas from '../schemas/output.js';
 import { runParams } from '../schemas/runs.js';
 import type { ApiApp, ApiServices } from '../services.js';
+import { whenGone } from '../when-gone.js';
 import { answers, answersText, VIEWER } from './answers.js';
 
 const HEARTBEAT_MS = 15_000;
@@ -43,7 +44,7 @@ export function outputRoutes(app: ApiApp, { context }: ApiServices, access: Outp
     }
     streams += 1;
     const gone = new AbortController();
-    reply.raw.once('close', () => {
+    whenGone(reply.raw, () => {
       streams -= 1;
       gone.abort(new Error('whoever asked is gone'));
     });

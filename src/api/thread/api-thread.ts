@@ -1,16 +1,20 @@
 /**
- * The worker's end: starts the thread of its API, answers what only the worker knows, and begins another thread when one dies.
+ * The worker's end: starts the thread of its API, answers what only the worker knows, and begins another thread when one dies,
+ * or hangs.
  *
  *     start() ──▶ starting ──listening──▶ running ──dies──▶ waiting (backoff) ──▶ starting …        stop() ──▶ stopped
- *                    │
+ *                    │                       └─ answers no ping ──▶ terminated ──▶ dies
  *                    └─ the settings cannot work (address taken, refused): `start` rejects, nothing is tried again
+ *
+ * Settings that worked once are tried again whatever happens then: the port may be free again in a moment. The backoff begins anew
+ * only after a life of some length, so that a thread that dies of its first request does not die each second.
  *
  * Nothing of the thread reaches the worker: its errors are events here, its memory is limited, it has its own event loop. Whatever
  * becomes of it, the worker goes on.
  */
 import type { Worker } from 'node:worker_threads';
 import { Backoff } from '../../backoff.js';
-import { sleep, type Clock } from '../../clock.js';
+import { sleep, type Clock, type Timer } from '../../clock.js';
 import { EtcronError, messageOf } from '../../errors.js';
 import type { Service } from '../../service.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -29,10 +33,17 @@ export interface ApiThreadOptions {
   readonly answers: { readonly [Question in keyof Answers]: () => Promise<Answers[Question]> };
   /** Where the API is now; null: nowhere for the moment. */
   readonly onAddress: (url: string | null) => void;
+  /** Another thread takes the place of one that ended unasked. */
+  readonly onReplaced?: () => void;
 }
 
 /** A stop waits so long for answers under way. */
 const STOP_MS = 3_000;
+/** Counted in pings that this thread had the time to send, so that a process that was frozen as a whole does not count as hanging. */
+const PING_EVERY_MS = 3_000;
+const MAX_UNANSWERED = 5;
+/** A thread that lived for so long was well. */
+const STEADY_MS = 60_000;
 
 /** How one life of a thread ended. */
 type Ending = { readonly final: EtcronError | null; readonly reason: string };
@@ -72,18 +83,21 @@ export class ApiThread implements Service {
   }
 
   async #live(onListening: () => void, onImpossible: (error: EtcronError) => void): Promise<void> {
-    const { clock, log, random = Math.random, onAddress } = this.#options;
+    const { clock, log, random = Math.random, onAddress, onReplaced } = this.#options;
     const backoff = new Backoff(1_000, 60_000, random);
+    let hasWorked = false;
     while (!this.#isStopping()) {
+      const begunMs = clock.monotonicMs();
       const { final, reason } = await this.#oneLife((url) => {
-        backoff.reset();
+        hasWorked = true;
         log.info({ url }, 'the HTTP API is listening');
         onAddress(url);
         onListening();
       });
       onAddress(null);
       if (this.#isStopping()) return;
-      if (final !== null) {
+      if (clock.monotonicMs() - begunMs >= STEADY_MS) backoff.reset();
+      if (final !== null && !hasWorked) {
         log.error({ code: final.code, hint: final.hint }, final.message);
         return onImpossible(final);
       }
@@ -93,6 +107,7 @@ export class ApiThread implements Service {
         'the thread of the HTTP API ended; runs are not affected, and it is begun again',
       );
       await sleep(clock, delayMs, this.#stopping.signal).catch(() => undefined);
+      if (!this.#isStopping()) onReplaced?.();
     }
   }
 
@@ -107,8 +122,18 @@ export class ApiThread implements Service {
         return;
       }
       this.#thread = thread;
+      const pings = this.#pingEvery(() => {
+        const seconds = (MAX_UNANSWERED * PING_EVERY_MS) / 1_000;
+        ending = { final: null, reason: `it did not answer for ${seconds} s` };
+        this.#options.log.error('the thread of the HTTP API hangs; it is ended');
+        this.#options.onAddress(null);
+        void thread.terminate();
+      });
       thread.on('message', (message: FromThread) => {
-        if (message.kind === 'listening') onListening(message.url);
+        if (message.kind === 'listening') {
+          pings.begin();
+          onListening(message.url);
+        } else if (message.kind === 'pong') pings.answered();
         else if (message.kind === 'ask') this.#answer(message);
         else ending = endingOf(message);
       });
@@ -117,10 +142,25 @@ export class ApiThread implements Service {
       });
       thread.once('exit', () => {
         this.#thread = null;
+        pings.end();
         resolve(ending);
       });
       if (this.#isStopping()) this.#post({ kind: 'stop' });
     });
+  }
+
+  /** Pings from `begin` on, and calls `onHang` once when nothing answers. */
+  #pingEvery(onHang: () => void): { begin(): void; answered(): void; end(): void } {
+    const { clock } = this.#options;
+    let timer: Timer | null = null;
+    let unanswered = 0;
+    const tick = (): void => {
+      if (unanswered >= MAX_UNANSWERED) return onHang();
+      unanswered += 1;
+      this.#post({ kind: 'ping' });
+      timer = clock.setTimer(PING_EVERY_MS, tick);
+    };
+    return { begin: tick, answered: () => (unanswered = 0), end: () => timer?.cancel() };
   }
 
   #answer({ id, question }: Extract<FromThread, { kind: 'ask' }>): void {

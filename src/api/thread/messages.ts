@@ -38,8 +38,11 @@ export type FromThread =
       /** Somebody has to change a setting: to try again does not help. */
       readonly isFinal: boolean;
     }
-  | { readonly kind: 'ask'; readonly id: number; readonly question: keyof Answers };
+  | { readonly kind: 'ask'; readonly id: number; readonly question: keyof Answers }
+  /** To each ping. */
+  | { readonly kind: 'pong' };
 
 export type ToThread =
   | { readonly kind: 'stop' }
+  | { readonly kind: 'ping' }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answers[keyof Answers] };

@@ -34,6 +34,7 @@ export async function runApiThread(extensions: NonNullable<ApiContext['extension
   });
   port.on('message', (message: ToThread) => {
     if (message.kind === 'stop') stop();
+    else if (message.kind === 'ping') tell({ kind: 'pong' });
     else line.heard(message);
   });
   const log = createLogger(data.log).child({ part: 'api', worker: data.name });

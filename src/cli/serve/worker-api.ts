@@ -15,9 +15,11 @@ export interface WorkerApiOptions {
   readonly log: Logger;
   readonly node: Node;
   readonly metricsText: () => Promise<string>;
+  /** The thread died, or hung, and another one is begun. */
+  readonly onReplaced: () => void;
 }
 
-export function workerApi({ data, log, node, metricsText }: WorkerApiOptions): ApiThread {
+export function workerApi({ data, log, node, metricsText, onReplaced }: WorkerApiOptions): ApiThread {
   return new ApiThread({
     clock: systemClock,
     log,
@@ -32,6 +34,7 @@ export function workerApi({ data, log, node, metricsText }: WorkerApiOptions): A
       state: () => Promise.resolve(stateOf(node)),
     },
     onAddress: (url) => node.announceApi(url),
+    onReplaced,
   });
 }
 

@@ -1,6 +1,12 @@
 import { systemClock } from '../../clock.js';
 import type { Store } from '../../etcd/store.js';
-import { countReplaced, measureNode, measureSidecars, type Sidecar } from '../../node/measure.js';
+import {
+  countReplaced,
+  measureNode,
+  measureSidecars,
+  type Replaceable,
+  type Sidecar,
+} from '../../node/measure.js';
 import type { NodeObserver } from '../../node/node-observer.js';
 import type { Node } from '../../node/node.js';
 import { sharedText } from '../../telemetry/metrics/metrics-text.js';
@@ -11,8 +17,8 @@ export interface WorkerMeasurement {
   /** For the node, in place of the one given. */
   readonly store: Store;
   readonly observer: NodeObserver;
-  /** For the options of a process beside the worker. */
-  readonly onReplaced: (process: 'watchdog' | 'launcher') => () => void;
+  /** For the options of a process beside the worker, and of the thread of its API. */
+  readonly onReplaced: (process: Replaceable) => () => void;
   /** From now on the metrics show these. */
   readonly show: (node: Node, sidecars: Readonly<Record<'watchdog' | 'launcher', Sidecar | null>>) => void;
   /** The metrics in Prometheus' text format; made at most once a second, however often somebody asks. */

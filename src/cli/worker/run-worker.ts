@@ -85,7 +85,7 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
               name: settings.node.name,
               output: settings.output,
             },
-            ...{ log, node, metricsText: measured.metricsText },
+            ...{ log, node, metricsText: measured.metricsText, onReplaced: measured.onReplaced('api') },
           });
     endOnDefect(log);
     const stopped = stopSignal(log);

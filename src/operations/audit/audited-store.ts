@@ -162,9 +162,9 @@ function nextName(): string {
   return sequence.toString(16).padStart(4, '0') + randomBytes(4).toString('hex');
 }
 
-/** Holds only for one state of its key. */
-function pinsRevision({ target, op }: Compare): boolean {
-  return op === '=' && target === 'mod';
+/** Holds only for one state of its key: of one revision, or that there is none. */
+function pinsRevision({ target, op, to }: Compare): boolean {
+  return op === '=' && (target === 'mod' || (target === 'create' && to === 0));
 }
 
 function isRange(write: Write): boolean {

@@ -226,8 +226,8 @@ export const METRICS = {
   sidecarRestarts: {
     type: 'counter',
     name: 'etcron_sidecar_restarts_total',
-    help: 'How often a process beside the worker ended unasked and was replaced.',
-    labels: { process: ['watchdog', 'launcher'] },
+    help: 'How often a process beside the worker, or the thread of its API, ended unasked or hung, and was replaced.',
+    labels: { process: ['watchdog', 'launcher', 'api'] },
   },
 } as const satisfies Record<string, MetricDefinition>;
 

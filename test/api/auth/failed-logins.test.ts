@@ -19,6 +19,20 @@ it('lets some failures through at once, then one at a time', async () => {
   expect(logins.waitMs('a', null)).toBe(0);
 });
 
+it('holds back whoever guesses one after the other', async () => {
+  const clock = new FakeClock(0);
+  const logins = new FailedLogins(clock);
+  let tried = 0;
+  for (let ms = 0; ms < REFILL_MS; ms += 10) {
+    if (logins.waitMs('a', null) === 0) {
+      logins.failed('a');
+      tried += 1;
+    }
+    await clock.advance(10);
+  }
+  expect(tried).toBe(BURST);
+});
+
 it('remembers a bounded number of addresses, and of tokens of each', () => {
   const logins = new FailedLogins(new FakeClock(0));
   for (let index = 0; index < 20_000; index += 1) logins.failed(`10.${index >> 8}.${index & 255}.1`);

@@ -13,6 +13,7 @@ function threads(...codes: string[]) {
   const clock = new FakeClock();
   const addresses: (string | null)[] = [];
   const begun: Worker[] = [];
+  let replaced = 0;
   const options: ApiThreadOptions = {
     ...{ clock, log: silentLogger(), random: () => 0 },
     spawn: () => {
@@ -28,8 +29,9 @@ function threads(...codes: string[]) {
       state: () => Promise.resolve({ nodeId: 'w1-abc', ready: true, reasons: [] }),
     },
     onAddress: (url) => addresses.push(url),
+    onReplaced: () => (replaced += 1),
   };
-  return { api: new ApiThread(options), clock, addresses, begun };
+  return { api: new ApiThread(options), clock, addresses, begun, replaced: () => replaced };
 }
 
 const LISTENS =
@@ -59,6 +61,67 @@ describe('the thread of the API', () => {
       { what: 'another one to listen' },
     );
     expect([begun.length, addresses.at(-1)]).toEqual([2, 'http://x:1']);
+    await api.stop();
+  });
+
+  test('one that hangs is ended, and begun again; one that answers is not', async () => {
+    const { api, clock, addresses, begun, replaced } = threads(
+      "tell({ kind: 'listening', url: 'http://x:1' }); setImmediate(() => { for (;;); });",
+      `${LISTENS} parentPort.on('message', (m) => { if (m.kind === 'ping') tell({ kind: 'pong' }); });`,
+    );
+    await api.start();
+    await clock.advance(14_000);
+    expect(addresses).toEqual(['http://x:1']);
+    // It is said before the thread is gone: it may take its time.
+    await clock.advance(1_000);
+    expect(addresses).toEqual(['http://x:1', null]);
+    await waitUntil(
+      async () => {
+        await clock.advance(500);
+        return begun.length === 2 && addresses.at(-1) === 'http://x:1';
+      },
+      { what: 'another one to listen' },
+    );
+    expect(replaced()).toBe(1);
+    for (let second = 0; second < 60; second += 3) {
+      const answered = new Promise((resolve) => begun[1]!.once('message', resolve));
+      await clock.advance(3_000);
+      await answered;
+    }
+    expect(begun.length).toBe(2);
+    await api.stop();
+  });
+
+  test('one that dies again and again is begun less and less often', async () => {
+    const { api, clock, begun } = threads(
+      "tell({ kind: 'listening', url: 'http://x:1' }); setImmediate(() => { throw new Error('a defect') });",
+    );
+    await api.start();
+    const pausesMs: number[] = [];
+    for (let life = 1; life <= 5; life += 1) {
+      await new Promise((resolve) => begun[life - 1]!.once('exit', resolve));
+      let pauseMs = 0;
+      for (; begun.length === life; pauseMs += 250) await clock.advance(250);
+      pausesMs.push(pauseMs);
+    }
+    expect(pausesMs).toEqual([500, 1_000, 2_000, 4_000, 8_000]);
+    await api.stop();
+  });
+
+  test('settings that worked once are tried again, whatever stands in their way now', async () => {
+    const { api, clock, addresses, begun } = threads(
+      "tell({ kind: 'listening', url: 'http://x:1' }); setImmediate(() => { throw new Error('a defect') });",
+      "tell({ kind: 'failed', code: 'ETCRON_LISTEN_FAILED', message: 'taken', hint: 'x', isFinal: true });",
+      LISTENS,
+    );
+    await api.start();
+    await waitUntil(
+      async () => {
+        await clock.advance(500);
+        return begun.length === 3 && addresses.at(-1) === 'http://x:1';
+      },
+      { what: 'the third one to listen' },
+    );
     await api.stop();
   });
 

@@ -73,6 +73,8 @@ describe('auditedStore', () => {
     [keys.handover, true],
     [keys.token('0123456789ab'), true],
     [keys.firing({ job: 'a', dueMs: T0, suffix: 'manual-1' }), true],
+    [keys.firing({ job: 'a', dueMs: T0, suffix: 'rerun-20261122T030000Z-1a2b' }), true],
+    [keys.firing({ job: 'a', dueMs: T0, suffix: 'backfill-20261122T030000Z-1a2b' }), true],
     [keys.firing({ job: 'a', dueMs: T0, suffix: null }), false],
     [keys.run({ job: 'a', dueMs: T0, suffix: null }), false],
     [keys.cursor, false],
