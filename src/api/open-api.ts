@@ -2,6 +2,7 @@
 import type { SwaggerTransformObject } from '@fastify/swagger';
 import { jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { packageVersion } from '../version.js';
+import { STALE_HEADER, STALE_HEADER_OBJECT } from './stale-header.js';
 
 const DESCRIPTION = `Everything that etcron knows and does, over HTTP. Any node of the cluster answers the same.
 
@@ -42,11 +43,26 @@ export function openApiInfo() {
   };
 }
 
-/** A definition is taken as text, so that problems have lines; in JSON it is an object all the same. */
+interface MadeDocument {
+  readonly paths?: Record<
+    string,
+    {
+      readonly get?: { readonly responses?: Record<string, { headers?: Record<string, unknown> }> };
+      readonly put?: { readonly requestBody?: { readonly content?: Record<string, { schema?: unknown }> } };
+    }
+  >;
+}
+
+/**
+ * A definition is taken as text, so that problems have lines; in JSON it is an object all the same. And each answer to a read can
+ * be old.
+ */
 export const transformObject: SwaggerTransformObject = (document) => {
-  const result = jsonSchemaTransformObject(document) as {
-    paths?: Record<string, { put?: { requestBody?: { content?: Record<string, { schema?: unknown }> } } }>;
-  };
+  const result = jsonSchemaTransformObject(document) as MadeDocument;
+  for (const [path, { get }] of Object.entries(result.paths ?? {})) {
+    const answer = path.startsWith('/api/') ? get?.responses?.['200'] : undefined;
+    if (answer) answer.headers = { ...answer.headers, [STALE_HEADER]: STALE_HEADER_OBJECT };
+  }
   const content = result.paths?.['/api/v1/jobs/{name}']?.put?.requestBody?.content;
   if (content?.['application/json']) {
     content['application/json'].schema = {

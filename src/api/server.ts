@@ -34,6 +34,7 @@ import { runRoutes } from './routes/runs.js';
 import { sessionRoutes } from './routes/session.js';
 import { tokenRoutes } from './routes/tokens.js';
 import { workerRoutes } from './routes/workers.js';
+import { noteStale } from './stale-header.js';
 import type { ApiApp, ApiServices } from './services.js';
 
 export const API_PREFIX = '/api/v1';
@@ -123,6 +124,7 @@ export async function createApiServer(context: ApiContext): Promise<ApiApp> {
   await app.register(
     (scope, _options, done) => {
       const api: ApiApp = scope;
+      noteStale(api, reader);
       clusterRoutes(api, services);
       jobRoutes(api, services);
       definitionRoutes(api, services);

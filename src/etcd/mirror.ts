@@ -61,6 +61,8 @@ export interface MirrorOptions {
   readonly compareGraceMs?: number;
   /** For jitter. */
   readonly random?: () => number;
+  /** The watch went live, or is live no more; once per change. */
+  readonly onConnection?: (connected: boolean) => void;
 }
 
 const PAGE_SIZE = 1_000;
@@ -293,6 +295,7 @@ export class Mirror implements Service {
     const was = this.isConnected;
     this.isConnected = connected;
     if (this.abort.signal.aborted || was === connected) return;
+    this.options.onConnection?.(connected);
     if (!connected) this.logProblem('the view of etcd is not updated any more; retrying', error);
     else if (this.wasConnected) {
       this.options.log.info({ mirror: this.options.name }, 'the view of etcd is being updated again');

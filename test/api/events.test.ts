@@ -133,6 +133,44 @@ describe('events', () => {
     await passUntil(someGone, 'the dead worker to be gone', 1_000);
   });
 
+  test('tell what becomes different by the clock alone', async () => {
+    const inMs = (ms: number): string => new Date(api.clock.now() + ms).toISOString();
+    const { cluster } = api;
+    await cluster.putJob('waits', { schedule: '@hourly', paused: { until: inMs(20_000) } });
+    await cluster.putJob('ends', { schedule: '*/5 * * * * *', endAt: inMs(20_000), command: 'run 10' });
+    await cluster.putJob('late', { schedule: '*/5 * * * * *', target: { with: { zone: 'nowhere' } } });
+    await api.clock.advance(1_000);
+    await api.get('/api/v1/jobs');
+    const listener = await listen();
+    const told = (event: string): string[] =>
+      listener
+        .named(event)
+        .flatMap(({ data }) => data.changed as { name?: string; job?: string; state: string }[])
+        .map(({ name, job, state }) => `${name ?? job} ${state}`);
+    expect(told('jobs')).toEqual([]);
+    await passUntil(() => told('firings').includes('late late'), 'a firing to be late', 1_000);
+    await passUntil(() => told('jobs').includes('waits ok'), 'the end of the pause', 1_000);
+    await passUntil(() => told('jobs').includes('ends done'), 'the end of the job', 1_000);
+    // Once each, and nothing of others.
+    await api.clock.advance(10_000);
+    await passUntil(() => listener.text.includes(': \n'), 'a heartbeat', 1_000);
+    expect(told('jobs').sort()).toEqual(['ends done', 'waits ok']);
+  });
+
+  test('say since when nothing comes because etcd is out of reach, and when that is over', async () => {
+    const listener = await listen();
+    api.store.partition(true);
+    await passUntil(() => listener.named('stale').length === 1, 'the warning', 1_000);
+    const { since } = listener.named('stale')[0]!.data as { since: string };
+    expect(Date.parse(since)).toBeLessThanOrEqual(api.clock.now());
+    const another = await listen();
+    await passUntil(() => another.named('stale').length === 1, 'the same for whoever comes later');
+    expect(another.named('stale')[0]!.data).toEqual({ since });
+    api.store.partition(false);
+    await passUntil(() => listener.named('stale').length === 2, 'the end of it', 1_000);
+    expect(listener.named('stale')[1]!.data).toEqual({ since: null });
+  });
+
   test('are not sent for the clocks that workers write', async () => {
     await api.cluster.deleteKey(api.cluster.keys.job('fast'));
     const listener = await listen();

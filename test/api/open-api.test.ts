@@ -7,7 +7,10 @@ interface Operation {
   readonly operationId?: string;
   readonly summary?: string;
   readonly tags?: string[];
-  readonly responses: Record<string, { content?: Record<string, { schema: object }> }>;
+  readonly responses: Record<
+    string,
+    { content?: Record<string, { schema: object }>; headers?: Record<string, object> }
+  >;
 }
 
 interface Document {
@@ -135,6 +138,13 @@ describe('the document', () => {
     await check('POST', `${v1}/cluster/hand-over`, `${v1}/cluster/hand-over`);
     await check('POST', `${v1}/session`, `${v1}/session`, { token: 'nonsense' });
     await check('DELETE', `${v1}/session`, `${v1}/session`);
+  });
+
+  test('says of each read that its answer may be old', () => {
+    for (const [path, { get }] of Object.entries(document.paths)) {
+      const says = get?.responses['200']?.headers?.['etcron-stale-since'] !== undefined;
+      expect(says, path).toBe(get !== undefined && path.startsWith('/api/v1/'));
+    }
   });
 
   test('leaves no JSON route out of this test but those with tests of their own', () => {

@@ -43,6 +43,31 @@ test('a lost connection is said at once, with the age of what is shown; it comes
   expect(await banner.count()).toBe(0);
 });
 
+test('a server that is cut off from etcd is said, with the age of what it knows, until it follows again', async () => {
+  const data = ordinaryData(Date.now());
+  const { page, api } = await browser.open(data, '/');
+  await page.locator('.connection.is-live').waitFor();
+  await waitUntil(() => api.listeners === 1, { what: 'the page to listen' });
+  const banner = page.locator('.banner');
+  expect(await banner.count()).toBe(0);
+  api.staleSince = new Date(Date.now() - 60_000).toISOString();
+  api.push('stale', { since: api.staleSince });
+  await banner.waitFor();
+  expect(await banner.innerText()).toMatch(/cannot reach etcd[^]*1 min/);
+  expect(await page.locator('.connection').innerText()).toBe('not live');
+  expect(await page.locator('main.is-stale').count()).toBe(1);
+  // By the answers alone as well.
+  await page.reload();
+  await banner.waitFor();
+  api.staleSince = null;
+  await waitUntil(() => api.listeners === 1, { what: 'the page to listen again' });
+  data.runs.unshift(run('meanwhile', Date.now() - 1_000));
+  api.push('stale', { since: null });
+  await page.locator('.connection.is-live').waitFor();
+  await page.getByRole('link', { name: 'meanwhile' }).waitFor();
+  expect(await banner.count()).toBe(0);
+});
+
 test('a page that is opened while nobody answers the API says so and goes on trying', async () => {
   const data = ordinaryData(Date.now());
   const { page, api } = await browser.open(data, '/');

@@ -26,6 +26,7 @@ export interface FakeData {
   runs: RunData[];
   workers: WorkerData[];
   problems: string[];
+  limits: z.output<typeof cluster.limitList>['limits'];
   audit: z.output<typeof access.auditRecord>[];
   tokens: z.output<typeof access.token>[];
   history: z.output<typeof jobs.jobHistory>['days'];
@@ -50,6 +51,8 @@ export class FakeApi {
   readonly changes: Asked[] = [];
   /** By the beginning of `METHOD path`: what is answered instead. */
   readonly refusals = new Map<string, { status: number; code: string; detail: string; hint?: string }>();
+  /** Since when it does not follow etcd; it says so with each answer. */
+  staleSince: string | null = null;
   readonly #pageDir: string;
   readonly #streams = new Set<FastifyReply>();
   readonly #outputs = new Set<FastifyReply>();
@@ -84,6 +87,9 @@ export class FakeApi {
           return this.#refuse(reply, refusal.status, refusal.code, refusal.detail, refusal.hint);
       }
       return undefined;
+    });
+    app.addHook('onSend', async (_, reply) => {
+      if (this.staleSince !== null) void reply.header('etcron-stale-since', this.staleSince);
     });
     await app.register(dashboardPlugin, { pageDir: this.#pageDir });
     await app.register(async (api) => this.#routes(api), { prefix: '/api/v1' });
@@ -238,6 +244,26 @@ export class FakeApi {
     get('/runs/:job/:due/output/attempts', output.keptOutputs, () => ({ attempts: [] }));
     post('/runs/:job/:due/kill', ({ job, due }) => ({ run: `${job}/${due}`, requested: true }));
     post('/runs/:job/:due/rerun', ({ job }) => this.#requested(job!));
+    get('/limits', cluster.limitList, () => ({ limits: data.limits }));
+    api.put('/limits/:name', (request) => {
+      const { name } = request.params as { name: string };
+      const { size } = cluster.limitBody.parse(request.body);
+      const known = data.limits.find((limit) => limit.name === name);
+      const before = known?.size ?? null;
+      if (known) known.size = size;
+      else data.limits.push(limit(name, size));
+      return { name, size, before };
+    });
+    api.delete('/limits/:name', (request) => {
+      const { name } = request.params as { name: string };
+      data.limits = data.limits.filter((limit) => limit.name !== name);
+      return { name, size: null, before: null };
+    });
+    api.get('/audit/export', (request, reply) => {
+      const { format } = access.auditExportQuery.parse(request.query);
+      void reply.header('content-disposition', `attachment; filename="etcron-audit.${format}"`);
+      return reply.type('text/plain').send(data.audit.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    });
     get('/audit', access.auditList, () => ({ records: data.audit, next: null }));
     get('/tokens', access.tokenList, () => ({ tokens: data.tokens }));
     api.post('/tokens', (request) => {
@@ -343,6 +369,7 @@ export class FakeApi {
     const withoutDetails = (run: RunData): object => runs.run.parse(run);
     return {
       at: iso(nowMs),
+      staleSince: null,
       revision: 1_000,
       prefix: '/cron',
       answeredBy: { node: 'w-1-abc123', version: '0.1.0' },
@@ -362,6 +389,7 @@ export class FakeApi {
         paused: all.filter(({ state }) => state === 'paused').length,
         broken: all.filter(({ state }) => state === 'broken').length,
         done: all.filter(({ state }) => state === 'done').length,
+        cannotRun: all.filter(({ cannotRun }) => cannotRun !== null).length,
       },
       firings: {
         planned: 4,
@@ -372,8 +400,14 @@ export class FakeApi {
       },
       late: late.map(withoutDetails),
       queued: [],
-      cannotRun: all.filter(({ cannotRun }) => cannotRun !== null).map((job) => named(job, job.cannotRun!)),
-      broken: all.filter(({ problem }) => problem !== null).map((job) => named(job, job.problem!)),
+      cannotRun: all
+        .filter(({ cannotRun }) => cannotRun !== null)
+        .slice(0, 50)
+        .map((job) => named(job, job.cannotRun!)),
+      broken: all
+        .filter(({ problem }) => problem !== null)
+        .slice(0, 50)
+        .map((job) => named(job, job.problem!)),
       paused: all.filter(({ pause }) => pause !== null).map(({ name, pause }) => ({ name, pause })),
       failedLately: {
         from: iso(nowMs - HOUR_MS),
@@ -479,6 +513,14 @@ export class FakeApi {
       totals: count(known),
     };
   }
+}
+
+export function limit(
+  name: string,
+  size: number | null,
+  changed: Partial<FakeData['limits'][number]> = {},
+): FakeData['limits'][number] {
+  return { name, size, problem: null, held: [], waiting: 0, waitingRuns: [], jobs: [], ...changed };
 }
 
 function pageOf<T>(all: readonly T[], query: Record<string, string>): { page: T[]; next: string | null } {

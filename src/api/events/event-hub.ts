@@ -12,7 +12,7 @@ import { EventSource, type EventSourceOptions } from './event-source.js';
 
 const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 1_000;
-/** More than what a frame and a replay are; a listener that lags by this much does not read. */
+/** Twice what is sent at once to whoever comes back; a listener that lags by this much does not read. */
 const MAX_UNSENT_BYTES = 4 * 2 ** 20;
 
 export interface Stream {

@@ -5,12 +5,15 @@
  * - A frame tells the state of things at its end, not each step on the way. Whoever has all frames up to a position, or more,
  *   and a list that is not older than the first of them, is up to date.
  * - The id stands in the last event of a frame alone: a frame that was cut in the middle is sent anew.
+ * - What changes by the clock alone is looked for now and then while somebody listens. It moves no position.
+ * - While the watches are not live nothing comes: `stale` says so, and when that is over.
  * - What is kept is bounded. Whoever comes back too late, or from ahead of us (etcd was restored from a backup, or this node lags),
  *   is told to begin anew by `reset`.
  */
 import type { Clock, Timer } from '../../clock.js';
 import type { Service } from '../../service.js';
 import type { ViewChanges, WorkerEntry } from '../../view/cluster-view.js';
+import { stalest } from '../reader/freshness.js';
 import { firingToRun, recordToRun } from '../present/run-view.js';
 import { isoText } from '../present/text.js';
 import { leaderOf, workerToJson } from '../present/worker-view.js';
@@ -19,6 +22,7 @@ import type { LiveView } from '../reader/live-view.js';
 import type { RunChanges, RunFeed } from '../reader/run-feed.js';
 import type { RunItem } from '../reader/run-item.js';
 import type { EventData, EventName } from '../schemas/events.js';
+import { ClockChanges } from './clock-changes.js';
 import { formatPosition, parsePosition, reaches, type StreamPosition } from './stream-position.js';
 
 export interface EventSourceOptions {
@@ -26,6 +30,8 @@ export interface EventSourceOptions {
   readonly maxFrames?: number;
   readonly maxBytes?: number;
   readonly maxListed?: number;
+  /** What whoever comes back is sent at once: a listener for whom much more waits is cut off. */
+  readonly maxReplayLength?: number;
 }
 
 interface Frame {
@@ -33,9 +39,13 @@ interface Frame {
   readonly text: string;
 }
 
-const DEFAULTS = { gatherMs: 200, maxFrames: 3_000, maxBytes: 16 * 2 ** 20, maxListed: 500 } as const;
+const DEFAULTS = {
+  ...{ gatherMs: 200, maxFrames: 3_000, maxBytes: 16 * 2 ** 20, maxListed: 500 },
+  maxReplayLength: 2 * 2 ** 20,
+} as const;
 /** A worker's load changes with each firing; nobody reads faster than this. */
 const WORKERS_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 2_000;
 
 export class EventSource implements Service {
   readonly #reader: ClusterReader;
@@ -50,6 +60,9 @@ export class EventSource implements Service {
   /** What came before the first frame that is kept. */
   #floor: StreamPosition = { main: 0, runs: 0, workers: 0 };
   #timer: Timer | null = null;
+  #lookTimer: Timer | null = null;
+  #clockChanges: ClockChanges | null = null;
+  #toldStaleMs: number | null = null;
   #workersToldMs = -Infinity;
   #changed = new Gathered();
 
@@ -60,12 +73,18 @@ export class EventSource implements Service {
   }
 
   async start(): Promise<void> {
-    const [live, feed] = await Promise.all([this.#reader.live.hold(), this.#reader.feed.hold()]);
-    this.#ends.push(live.release, feed.release);
+    const holds = [this.#reader.live.hold(), this.#reader.feed.hold()] as const;
+    // One of them may be held although the other cannot be had: `stop` lets go of it.
+    for (const result of await Promise.allSettled(holds))
+      if (result.status === 'fulfilled') this.#ends.push(result.value.release);
+    const [live, feed] = await Promise.all(holds);
     this.#live = live.service;
     this.#feed = feed.service;
     await live.service.jobs.ready();
     this.#floor = this.#position();
+    this.#clockChanges = new ClockChanges(live.service);
+    this.#clockChanges.look(this.#clock.now());
+    this.#lookLater();
     this.#ends.push(
       live.service.view.onChange((changes) => this.#onView(changes)),
       feed.service.onChange((changes) => this.#onRuns(changes)),
@@ -74,6 +93,7 @@ export class EventSource implements Service {
 
   stop(): Promise<void> {
     this.#timer?.cancel();
+    this.#lookTimer?.cancel();
     for (const end of this.#ends.splice(0)) end();
     return Promise.resolve();
   }
@@ -86,8 +106,9 @@ export class EventSource implements Service {
     lastId: string | null,
     listener: (text: string) => void,
   ): { readonly first: string; readonly end: () => void } {
-    const first = lastId === null ? this.#ready() : this.#since(lastId);
+    const begin = lastId === null ? this.#ready() : this.#since(lastId);
     this.#listeners.add(listener);
+    const first = this.#toldStaleMs === null ? begin : begin + staleText(this.#toldStaleMs);
     return { first, end: () => this.#listeners.delete(listener) };
   }
 
@@ -96,8 +117,22 @@ export class EventSource implements Service {
     const now = this.#toldPosition();
     if (seen === null || !reaches(this.#floor, seen) || !reaches(seen, now))
       return this.#reset('what happened since then is not known here any more');
-    const missed = this.#frames.filter(({ position }) => !reaches(position, seen));
+    const missed = this.#missedSince(seen);
+    const length = missed.reduce((sum, { text }) => sum + text.length, 0);
+    if (length > this.#options.maxReplayLength) return this.#reset('too much happened since then');
     return missed.map(({ text }) => text).join('') + this.#ready();
+  }
+
+  /**
+   * Several frames can have one position, since workers are told of later than they change: of those it may have been the first
+   * that was seen, and the others come again.
+   */
+  #missedSince(seen: StreamPosition): Frame[] {
+    const from = this.#frames.findIndex(({ position }) => reaches(seen, position));
+    const first = this.#frames[from];
+    if (first === undefined) return [];
+    const isSeen = reaches(first.position, seen) && !reaches(seen, this.#floor);
+    return this.#frames.slice(isSeen ? from + 1 : from);
   }
 
   #ready(): string {
@@ -144,6 +179,25 @@ export class EventSource implements Service {
     this.#changed.ended.push(...ended);
     this.#changed.relisted ||= relisted;
     if (!this.#changed.isEmpty) this.#flushLater();
+  }
+
+  #lookLater(): void {
+    this.#lookTimer = this.#clock.setTimer(LOOK_EVERY_MS, () => {
+      if (this.#listeners.size > 0) this.#look();
+      this.#lookLater();
+    });
+  }
+
+  #look(): void {
+    const { jobs, firings } = this.#clockChanges!.look(this.#clock.now());
+    for (const name of jobs) this.#changed.jobs.add(name);
+    for (const runId of firings) this.#changed.firings.add(runId);
+    if (jobs.length + firings.length > 0) this.#flushLater();
+    const staleMs = stalest(this.#live!.staleSinceMs, this.#feed!.staleSinceMs);
+    if (staleMs === this.#toldStaleMs) return;
+    this.#toldStaleMs = staleMs;
+    // Of now, and not to be told to those who come back later.
+    for (const listener of [...this.#listeners]) listener(staleText(staleMs));
   }
 
   #flushLater(): void {
@@ -260,6 +314,10 @@ class Gathered {
     const { jobs, firings, workers, ended, leader, relisted } = this;
     return jobs.size + firings.size + workers.size + ended.length === 0 && !leader && !relisted;
   }
+}
+
+function staleText(sinceMs: number | null): string {
+  return toText('stale', { since: sinceMs === null ? null : isoText(sinceMs) });
 }
 
 /** Workers write their clocks every few seconds, and nobody needs to be told. */

@@ -9,6 +9,7 @@ import { isActive } from '../../view/eligibility.js';
 import { loadOf } from '../../view/load.js';
 import { startTime } from '../../view/firing-record.js';
 import type { EtcdStatus } from '../reader/cluster-reader.js';
+import { stalest } from '../reader/freshness.js';
 import type { LiveView } from '../reader/live-view.js';
 import type { RunFeed } from '../reader/run-feed.js';
 import type { RunItem } from '../reader/run-item.js';
@@ -38,6 +39,7 @@ export function clusterStatus({ live, feed, etcd, nowMs, nodeId }: StatusFacts):
   const firings = countFirings(view, nowMs);
   const jobs = judgeJobs(live, nowMs, active.length > 0);
   const database = databaseProblem(etcd.members);
+  const staleSinceMs = stalest(live.staleSinceMs, feed.staleSinceMs);
   const judged = clusterProblems({
     database,
     hasLeader: leader !== null,
@@ -53,6 +55,7 @@ export function clusterStatus({ live, feed, etcd, nowMs, nodeId }: StatusFacts):
       .map((firing) => firingToRun(view, firing, nowMs));
   return {
     at: isoText(nowMs),
+    staleSince: staleSinceMs === null ? null : isoText(staleSinceMs),
     revision: view.revision,
     prefix: view.keys.prefix,
     answeredBy: { node: nodeId, version: packageVersion() },
@@ -61,6 +64,9 @@ export function clusterStatus({ live, feed, etcd, nowMs, nodeId }: StatusFacts):
       ...(etcd.problem === null
         ? []
         : [`etcd does not answer, and what is shown may be old: ${etcd.problem}`]),
+      ...(etcd.problem === null && staleSinceMs !== null
+        ? [`this node does not follow etcd, and what is shown is as of ${isoText(staleSinceMs)}`]
+        : []),
       ...judged.problems,
     ],
     leader,

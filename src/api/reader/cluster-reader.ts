@@ -3,6 +3,7 @@ import { messageOf } from '../../errors.js';
 import type { EndpointStatus } from '../../etcd/store.js';
 import type { ApiContext } from '../context.js';
 import { LazyService } from '../lazy-service.js';
+import { stalest } from './freshness.js';
 import { LiveView } from './live-view.js';
 import { RunFeed } from './run-feed.js';
 
@@ -26,6 +27,11 @@ export class ClusterReader {
     this.#context = context;
     this.live = new LazyService(() => new LiveView(context), context.clock);
     this.feed = new LazyService(() => new RunFeed(context), context.clock);
+  }
+
+  /** Since when answers may be old, in ms: the watches are not live. Null while they are, and while there are none. */
+  get staleSinceMs(): number | null {
+    return stalest(this.live.current?.staleSinceMs, this.feed.current?.staleSinceMs);
   }
 
   /** Never rejects. */

@@ -74,6 +74,11 @@ export class JobBook {
     }
   }
 
+  /** Undefined where it was not read since it changed. */
+  known(name: string): JobDigest | undefined {
+    return this.#digests.get(name);
+  }
+
   get(name: string): JobDigest | undefined {
     const known = this.#digests.get(name);
     if (known) return known;

@@ -1,8 +1,10 @@
 /** A view of the cluster that follows etcd while somebody asks for it. */
 import { Mirror } from '../../etcd/mirror.js';
+import type { KeyRange } from '../../etcd/store.js';
 import type { Service } from '../../service.js';
 import { ClusterView } from '../../view/cluster-view.js';
 import type { ApiContext } from '../context.js';
+import { Freshness, stalest } from './freshness.js';
 import { JobBook } from './job-book.js';
 
 export class LiveView implements Service {
@@ -11,10 +13,21 @@ export class LiveView implements Service {
   readonly jobs: JobBook;
   readonly #main: Mirror;
   readonly #workers: Mirror;
+  readonly #freshness: readonly Freshness[];
 
   constructor({ store, keys, clock, log }: ApiContext) {
-    this.#main = new Mirror(store, keys.mirrored, { clock, log, name: 'api: schedule' });
-    this.#workers = new Mirror(store, keys.mirroredWorkers, { clock, log, name: 'api: workers' });
+    const mirror = (range: KeyRange, name: string): [Mirror, Freshness] => {
+      const freshness = new Freshness(clock);
+      const onConnection = (connected: boolean): void => freshness.connected(connected);
+      const one = new Mirror(store, range, { clock, log, name, onConnection });
+      one.onChange(() => freshness.heard());
+      return [one, freshness];
+    };
+    const [main, ofMain] = mirror(keys.mirrored, 'api: schedule');
+    const [workers, ofWorkers] = mirror(keys.mirroredWorkers, 'api: workers');
+    this.#main = main;
+    this.#workers = workers;
+    this.#freshness = [ofMain, ofWorkers];
     // The worker's own view has said so already.
     this.view = new ClusterView(keys, this.#main, this.#workers, () => undefined);
     this.jobs = new JobBook(this.view);
@@ -25,9 +38,9 @@ export class LiveView implements Service {
     return this.#workers.revision;
   }
 
-  /** The watches are live; otherwise what is shown may be old. */
-  get connected(): boolean {
-    return this.#main.connected && this.#workers.connected;
+  /** Since when what is shown may be old, in ms; null while the watches are live. */
+  get staleSinceMs(): number | null {
+    return stalest(...this.#freshness.map(({ staleSinceMs }) => staleSinceMs));
   }
 
   async start(): Promise<void> {

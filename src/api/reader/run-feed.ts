@@ -17,6 +17,7 @@ import { prefixRange, type KeyRange, type KeyValue, type Watch, type WatchEvent 
 import { isoText } from '../../etcd/record.js';
 import type { Service } from '../../service.js';
 import type { ApiContext } from '../context.js';
+import { Freshness } from './freshness.js';
 import { runItem, type RunItem } from './run-item.js';
 import { RunShelf } from './run-shelf.js';
 
@@ -43,6 +44,7 @@ export class RunFeed implements Service {
   readonly #listeners = new Set<(changes: RunChanges) => void>();
   readonly #stopped = new AbortController();
   readonly #shared = new Map<string, string>();
+  readonly #freshness: Freshness;
   #shelf: RunShelf;
   #watch: Watch | null = null;
   #revision = 0;
@@ -52,6 +54,12 @@ export class RunFeed implements Service {
     this.#context = context;
     this.#max = max;
     this.#shelf = new RunShelf(max);
+    this.#freshness = new Freshness(context.clock);
+  }
+
+  /** Since when what is shown may be old, in ms; null while the watch is live. */
+  get staleSinceMs(): number | null {
+    return this.#freshness.staleSinceMs;
   }
 
   get shelf(): RunShelf {
@@ -94,9 +102,11 @@ export class RunFeed implements Service {
     this.#stopped.signal.throwIfAborted();
     this.#shelf = shelf;
     this.#revision = revision;
+    this.#freshness.heard();
     this.#watch = store.watch(range, revision + 1, {
       onEvents: (events) => this.#apply(events),
       onLost: (error) => this.#listAgain(error),
+      onConnection: (connected) => this.#freshness.connected(connected),
     });
   }
 
@@ -149,6 +159,7 @@ export class RunFeed implements Service {
   #apply(events: readonly WatchEvent[]): void {
     const ended: RunItem[] = [];
     let removed = 0;
+    this.#freshness.heard();
     for (const event of events) {
       const key = event.type === 'put' ? event.kv.key : event.key;
       const id = this.#idOf(key);
@@ -170,6 +181,7 @@ export class RunFeed implements Service {
   #listAgain(error: EtcronError): void {
     const { clock, log } = this.#context;
     this.#watch?.close();
+    this.#freshness.connected(false);
     if (this.#stopped.signal.aborted) return;
     log.debug({ err: error.message }, 'the watch of the run records is lost; reading them again');
     const backoff = new Backoff(100, 5_000, Math.random);

@@ -4,7 +4,7 @@ import type { ApiApp, ApiServices } from '../services.js';
 import { answersText, VIEWER } from './answers.js';
 
 const description = `Server-sent events. \`ready\` comes first, then what changes: \`jobs\`, \`firings\`, \`runs\`, \`workers\`, \`leader\`.
-Each tells the new state, so that one that comes twice does no harm. The \`id\` is opaque; a client that comes back sends the last one
+Each tells the new state, so that one that comes twice does no harm. \`stale\` says that the node does not follow etcd since some time, and when it does again. The \`id\` is opaque; a client that comes back sends the last one
 as \`Last-Event-ID\`, to any node, and gets what it missed, or \`reset\` when that is not known any more: then it reads its lists again.
 Connect first and read the lists then, and nothing is missed. Heartbeats (comments) come every 15 seconds.`;
 

@@ -33,6 +33,9 @@ const named = z.object({ name: z.string(), reason: z.string() });
 export const cluster = z
   .object({
     at: time.describe('The clock of the node that answers'),
+    staleSince: time
+      .nullable()
+      .describe('While the node does not follow etcd: nothing is known of what happened after this'),
     revision,
     prefix: z.string(),
     answeredBy: z.object({

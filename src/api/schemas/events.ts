@@ -8,7 +8,16 @@ import { jobState } from './jobs.js';
 import { run } from './runs.js';
 import { revision, runId, time } from './common.js';
 
-export const EVENT_NAMES = ['ready', 'jobs', 'firings', 'runs', 'workers', 'leader', 'reset'] as const;
+export const EVENT_NAMES = [
+  'ready',
+  'jobs',
+  'firings',
+  'runs',
+  'workers',
+  'leader',
+  'stale',
+  'reset',
+] as const;
 
 export type EventName = (typeof EVENT_NAMES)[number];
 
@@ -25,6 +34,9 @@ export const eventSchemas = {
   runs: z.object({ ended: z.array(run), more }),
   workers: z.object({ changed: z.array(worker), removed: z.array(z.string()), more }),
   leader: z.object({ leader: leader.nullable() }),
+  stale: z.object({
+    since: time.nullable().describe('The node does not follow etcd since then; null: it does again'),
+  }),
   reset: z.object({ reason: z.string(), at: time }),
 } as const satisfies Record<EventName, z.ZodType>;
 

@@ -22,6 +22,13 @@ export function onUnauthorized(listener: (problem: ApiProblem) => void): () => v
   return () => listeners.delete(listener);
 }
 
+const readListeners = new Set<(headers: Headers) => void>();
+
+/** Called with the headers of each good answer to a GET. */
+export function onRead(listener: (headers: Headers) => void): void {
+  readListeners.add(listener);
+}
+
 /** A path below `/api/v1/`; names are put into it by `path`. Rejects with an `ApiProblem`. */
 export async function request<T>(url: string, options: RequestOptions = {}): Promise<T> {
   const response = await send(url, options);
@@ -53,7 +60,10 @@ export async function send(url: string, options: RequestOptions = {}): Promise<R
     throw unreachable();
   }
   noteServerDate(response.headers.get('date'));
-  if (response.ok) return response;
+  if (response.ok) {
+    if (method === 'GET') for (const listener of readListeners) listener(response.headers);
+    return response;
+  }
   const problem = await problemOf(response);
   if (response.status === 401) for (const listener of listeners) listener(problem);
   throw problem;

@@ -7,9 +7,12 @@
  * later and later up to 15 s, and at once when the viewer comes back to the page.
  *
  * Half-open connections break nothing, so after a time of silence a small request finds out.
+ *
+ * Beyond that the server itself may be cut off from etcd: it answers from what it knew last, and says since when, with each answer
+ * and by an event (`staleSinceMs`).
  */
 import { computed, signal } from '@preact/signals';
-import { request, onUnauthorized } from '../api/client.js';
+import { onRead, onUnauthorized, request } from '../api/client.js';
 import { asProblem } from '../api/problem.js';
 import { now, serverNow } from './now.js';
 
@@ -24,6 +27,8 @@ export interface LiveEvent {
 export const connection = signal<ConnectionState>('connecting');
 /** When the server was last heard of, by its clock. */
 export const lastHeardMs = signal(serverNow());
+/** The server does not follow etcd since then, by its own clock; null while it does. */
+export const staleSinceMs = signal<number | null>(null);
 /** How old what is shown may be, in ms; 0 while the connection is live. */
 export const ageMs = computed(() =>
   connection.value === 'live' ? 0 : Math.max(0, now.value - lastHeardMs.value),
@@ -74,6 +79,15 @@ export function noteHeard(): void {
   lastHeardMs.value = serverNow();
 }
 
+/** What the server says of its own knowledge: an ISO time, or null while it is current. */
+export function noteStale(since: string | null): void {
+  const sinceMs = since === null ? NaN : Date.parse(since);
+  const was = staleSinceMs.peek();
+  staleSinceMs.value = Number.isNaN(sinceMs) ? null : sinceMs;
+  // What was asked for meanwhile is old.
+  if (was !== null && staleSinceMs.peek() === null) for (const listener of refreshListeners) listener();
+}
+
 /** A request stayed without an answer. */
 export function noteUnreachable(): void {
   if (running && connection.peek() !== 'lost') lose();
@@ -106,6 +120,12 @@ function open(): void {
       for (const listener of eventListeners) listener({ topic, data });
     });
   }
+  stream.addEventListener('stale', (message) => {
+    noteHeard();
+    const data = parse(message.data);
+    const since = typeof data === 'object' && data !== null && 'since' in data ? data.since : null;
+    noteStale(typeof since === 'string' ? since : null);
+  });
   stream.addEventListener('reset', () => {
     noteHeard();
     for (const listener of refreshListeners) listener();
@@ -144,6 +164,7 @@ document.addEventListener('visibilitychange', () => {
   if (!document.hidden) retryNow();
 });
 onUnauthorized(() => disconnect());
+onRead((headers) => noteStale(headers.get('etcron-stale-since')));
 now.subscribe((nowMs) => {
   if (!running || connection.peek() !== 'live' || nowMs - lastHeardMs.peek() < SILENCE_MS) return;
   noteHeard();

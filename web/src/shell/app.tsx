@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Link, Route, Switch, useLocation } from 'wouter-preact';
 import { zoneChoice } from '../format/time.js';
-import { connection } from '../live/connection.js';
+import { connection, staleSinceMs } from '../live/connection.js';
 import { sessionState } from '../live/session.js';
 import { Audit } from '../pages/admin/audit.js';
 import { Tokens } from '../pages/admin/tokens.js';
 import { JobPage } from '../pages/job/job.js';
 import { Jobs } from '../pages/jobs/jobs.js';
+import { Limits } from '../pages/limits/limits.js';
 import { Overview } from '../pages/overview/overview.js';
 import { RunPage } from '../pages/run/run.js';
 import { Runs } from '../pages/runs/runs.js';
@@ -56,6 +57,7 @@ function Pages() {
     'g j': () => navigate('/jobs'),
     'g r': () => navigate('/runs'),
     'g w': () => navigate('/workers'),
+    'g l': () => navigate('/limits'),
     'g a': () => navigate('/audit'),
     t: () => (themeChoice.value = theme.value === 'dark' ? 'light' : 'dark'),
     z: () => {
@@ -74,7 +76,7 @@ function Pages() {
       <main
         ref={main}
         id="main"
-        class={`page ${connection.value === 'lost' ? 'is-stale' : ''}`}
+        class={`page ${connection.value === 'lost' || staleSinceMs.value !== null ? 'is-stale' : ''}`}
         tabIndex={-1}
       >
         <Switch>
@@ -93,6 +95,9 @@ function Pages() {
           </Route>
           <Route path="/workers">
             <Workers />
+          </Route>
+          <Route path="/limits">
+            <Limits />
           </Route>
           <Route path="/audit">
             <Audit />
