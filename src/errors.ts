@@ -6,7 +6,7 @@
  */
 export const ERROR_CATALOGUE = {
   ETCRON_INTERNAL: { exitCode: 1, httpStatus: 500, summary: 'a defect in etcron itself' },
-  ETCRON_USAGE: { exitCode: 2, httpStatus: 400, summary: 'the command line is not understood' },
+  ETCRON_USAGE: { exitCode: 2, httpStatus: 400, summary: 'what was asked for is not understood' },
   ETCRON_CONFIG_INVALID: { exitCode: 2, httpStatus: 400, summary: 'a setting has a wrong value' },
   ETCRON_FILE_UNREADABLE: { exitCode: 2, httpStatus: 400, summary: 'a file cannot be read' },
   ETCRON_EDITOR_FAILED: {

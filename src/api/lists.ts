@@ -16,7 +16,11 @@ export function decodeCursor(text: string, length: number): (string | number | n
   } catch {
     // Told below.
   }
-  throw new EtcronError('ETCRON_REQUEST_INVALID', 'query cursor: is not one that this API gave', {
+  throw badCursor();
+}
+
+export function badCursor(): EtcronError {
+  return new EtcronError('ETCRON_REQUEST_INVALID', 'query cursor: is not one that this API gave', {
     hint: 'Pass `next` of the page before as it is, with the same other parameters.',
   });
 }

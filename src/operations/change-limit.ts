@@ -1,5 +1,6 @@
 import { EtcronError } from '../errors.js';
 import { get, modifiedAt, put, del } from '../etcd/txn.js';
+import { JOB_NAME_PATTERN } from '../jobs/job-name.js';
 import { quote } from '../jobs/index.js';
 import { nearest } from '../schedule/nearest.js';
 import { decodeLimit, encodeLimit } from '../view/limit-record.js';
@@ -9,13 +10,18 @@ import { takeSnapshot } from './snapshot.js';
 
 /**
  * Gives a limit its size; resolves with the one before. What runs beyond a smaller one goes on; no more begins until fewer
- * run.
+ * run. Rejects with ETCRON_USAGE for a name that no job could give it.
  */
 export async function setLimit(
   { store, keys }: OperationContext,
   name: string,
   size: number,
 ): Promise<number | null> {
+  if (!JOB_NAME_PATTERN.test(name)) {
+    throw new EtcronError('ETCRON_USAGE', `${quote(name)} cannot be the name of a limit`, {
+      hint: 'Use letters, digits, ".", "_" and "-", and begin with a letter or a digit.',
+    });
+  }
   const key = keys.limit(name);
   // The answer of the get is from before the put.
   const { results } = await store.txn({ compare: [], success: [get(key), put(key, encodeLimit({ size }))] });

@@ -243,6 +243,19 @@ describe('runs', () => {
     expect(seen).toEqual(all.map(({ run }) => run));
   });
 
+  test.each([
+    ['a time that there is not', [1e300, 'fast', null]],
+    ['a text for a time', ['x', 'fast', null]],
+    ['a number for a job', [0, 1, null]],
+    ['too little', [0]],
+  ])('a cursor with %s is refused', async (_, values) => {
+    const cursor = Buffer.from(JSON.stringify(values)).toString('base64url');
+    for (const query of ['', '&state=any', '&state=planned', '&job=fast']) {
+      const { status, text } = await api.get(`/api/v1/runs?cursor=${cursor}${query}`);
+      expect([status, text]).toEqual([400, expect.stringContaining('query cursor')]);
+    }
+  });
+
   test('one that nobody can take says why', async () => {
     await api.cluster.putJob('gpu', { schedule: '* * * * *', target: { with: { gpu: 'yes' } } });
     await api.clock.advance(70_000);
@@ -296,6 +309,10 @@ describe('workers and limits', () => {
       limits: [{ name: 'db', size: 3, jobs: ['db'] }],
     });
     expect((await api.ask({ method: 'DELETE', url: '/api/v1/limits/db' })).status).toBe(409);
+    for (const name of ['a%20b', '..%2Fjobs%2Ffast', '%00', 'x'.repeat(200)]) {
+      const odd = await api.ask({ method: 'PUT', url: `/api/v1/limits/${name}`, payload: { size: 3 } });
+      expect([odd.status, odd.json()]).toMatchObject([400, { code: 'ETCRON_USAGE' }]);
+    }
   });
 });
 

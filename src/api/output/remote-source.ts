@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Clock } from '../../clock.js';
 import { EtcronError, messageOf } from '../../errors.js';
 import { parseRunId, duePart } from '../../etcd/keys.js';
+import { printable } from '../../jobs/printable.js';
 import type { OutputEntry } from '../../run/output/read-attempt.js';
 import { keptOutput, type KeptOutput } from '../schemas/output.js';
 import { fromLine } from './entry-lines.js';
@@ -29,6 +30,7 @@ const ANSWER_LIMIT_MS = 5_000;
 /** Three of its heartbeats. */
 const SILENCE_LIMIT_MS = 30_000;
 const MAX_LIST_BYTES = 2 ** 20;
+const MAX_PROBLEM_BYTES = 2 ** 16;
 
 export class RemoteSource implements OutputSource {
   readonly worker: string;
@@ -44,15 +46,8 @@ export class RemoteSource implements OutputSource {
 
   async list(runId: string, signal: AbortSignal): Promise<KeptOutput[]> {
     const response = await this.#ask(`${hopPath(runId)}/attempts`, signal);
-    const chunks: Buffer[] = [];
-    let bytes = 0;
     try {
-      for await (const chunk of response as AsyncIterable<Buffer>) {
-        bytes += chunk.length;
-        if (bytes > MAX_LIST_BYTES) throw new Error('the answer is too long');
-        chunks.push(chunk);
-      }
-      return z.array(keptOutput).parse(JSON.parse(Buffer.concat(chunks).toString()));
+      return z.array(keptOutput).parse(JSON.parse(await textOf(response, MAX_LIST_BYTES)));
     } catch (error) {
       signal.throwIfAborted();
       throw this.#unreachable(error);
@@ -77,19 +72,28 @@ export class RemoteSource implements OutputSource {
   }
 
   async #ask(target: string, signal: AbortSignal): Promise<IncomingMessage> {
-    const { secret, clock } = this.#options;
-    const key = await secret.get();
-    const header = signHop(key, { target, worker: this.worker }, clock.now());
-    let response: IncomingMessage;
+    const { secret } = this.#options;
+    let response = await this.#signed(target, await secret.get(), signal);
+    if (response.statusCode === 401) {
+      const problem = await problemIn(response);
+      // Somebody may have removed it, to have another: whoever asks knows that no sooner than whoever is asked.
+      const another = await secret.again();
+      if (another === null) throw this.#refused(problem);
+      response = await this.#signed(target, another, signal);
+    }
+    if (response.statusCode === 200) return response;
+    const problem = await problemIn(response);
+    throw response.statusCode === 401 ? this.#refused(problem) : this.#unreachable(new Error(problem));
+  }
+
+  async #signed(target: string, secret: Buffer, signal: AbortSignal): Promise<IncomingMessage> {
+    const header = signHop(secret, { target, worker: this.worker }, this.#options.clock.now());
     try {
-      response = await this.#send(target, header, signal);
+      return await this.#send(target, header, signal);
     } catch (error) {
       signal.throwIfAborted();
       throw this.#unreachable(error);
     }
-    if (response.statusCode === 200) return response;
-    response.destroy();
-    throw this.#unreachable(new Error(`HTTP ${response.statusCode}`));
   }
 
   #send(target: string, header: string, signal: AbortSignal): Promise<IncomingMessage> {
@@ -127,6 +131,17 @@ export class RemoteSource implements OutputSource {
     );
   }
 
+  #refused(problem: string): EtcronError {
+    return new EtcronError(
+      'ETCRON_WORKER_UNREACHABLE',
+      `the worker ${this.worker}, which has the output, does not take this node for one of its cluster: ${problem}`,
+      {
+        hint: `Compare the clocks of both machines, and see whether ${this.#api} belongs to the same etcd and prefix.`,
+        details: { worker: this.worker, api: this.#api },
+      },
+    );
+  }
+
   #unreachable(cause: unknown): EtcronError {
     return new EtcronError(
       'ETCRON_WORKER_UNREACHABLE',
@@ -137,6 +152,30 @@ export class RemoteSource implements OutputSource {
         cause,
       },
     );
+  }
+}
+
+/** What an answer holds. Rejects where that is too much, or does not come. */
+async function textOf(response: IncomingMessage, maxBytes: number): Promise<string> {
+  response.setTimeout(ANSWER_LIMIT_MS, () => response.destroy(new Error('it does not answer in time')));
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new Error('the answer is too long');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** Why it did not answer as it should, in its own words where it has any. */
+async function problemIn(response: IncomingMessage): Promise<string> {
+  const status = `HTTP ${response.statusCode}`;
+  try {
+    const { detail } = JSON.parse(await textOf(response, MAX_PROBLEM_BYTES)) as { detail?: unknown };
+    return typeof detail === 'string' ? `${status}: ${printable(detail)}` : status;
+  } catch {
+    return status;
   }
 }
 

@@ -5,7 +5,7 @@ import { listRuns } from '../../history/history.js';
 import { firingState } from '../../operations/firing-state.js';
 import type { FiringEntry } from '../../view/cluster-view.js';
 import type { ApiContext } from '../context.js';
-import { decodeCursor, encodeCursor } from '../lists.js';
+import { badCursor, decodeCursor, encodeCursor } from '../lists.js';
 import type { ClusterReader } from '../reader/cluster-reader.js';
 import type { LiveView } from '../reader/live-view.js';
 import type { RunFeed } from '../reader/run-feed.js';
@@ -15,6 +15,13 @@ import { firingToRun, recordToRun } from './run-view.js';
 
 type Query = z.output<typeof listRunsQuery>;
 type RunList = z.output<typeof runList>;
+
+/** As far from 1970 as a time can lie. */
+const MAX_TIME_MS = 8.64e15;
+/** So much is read of etcd for one page: records at once, those that an outcome is looked for in, and how often. */
+const READ_AT_ONCE = 500;
+const MAX_EXAMINED = 5_000;
+const MAX_READINGS = 10;
 
 export async function listRunsPage(
   context: ApiContext,
@@ -65,7 +72,7 @@ function filterOf({ job, q, outcome, worker }: Query): (item: RunItem) => boolea
     (worker === undefined || item.worker === worker || item.node === worker);
 }
 
-/** All records of one job, also those that are older than what is held. */
+/** All records of one job, also those that are older than what is held. Of what is rare a page may hold less, and there is a next one. */
 async function listFromEtcd(
   { store, keys }: ApiContext,
   query: Query,
@@ -73,11 +80,14 @@ async function listFromEtcd(
 ): Promise<RunList> {
   const { job, limit, outcome, worker, from, to } = query;
   const runs: RunView[] = [];
-  let position = after;
-  for (;;) {
+  let position = after ?? (to === undefined ? null : { job: job!, dueMs: to, suffix: null });
+  // Whose worker fits is known only of what was read: not one after the other.
+  const readAtOnce = worker === undefined ? limit : Math.max(limit, READ_AT_ONCE);
+  for (let readings = 1; ; readings += 1) {
     const page = await listRuns(store, keys, {
       job: job!,
-      limit,
+      limit: readAtOnce,
+      maxExamined: MAX_EXAMINED,
       ...(outcome === undefined ? {} : { outcomes: outcome }),
       ...(position === null ? {} : { after: position }),
     });
@@ -91,6 +101,7 @@ async function listFromEtcd(
     }
     if (page.next === null) return { runs, next: null, complete: true };
     position = page.next;
+    if (readings === MAX_READINGS) return { runs, next: cursorAfter(position), complete: true };
   }
 }
 
@@ -161,6 +172,8 @@ function cursorAfter({ dueMs, job, suffix }: FiringId): string {
 }
 
 function positionOf(cursor: string): FiringId {
-  const [dueMs, job, suffix] = decodeCursor(cursor, 3);
-  return { dueMs: Number(dueMs), job: String(job), suffix: suffix === null ? null : String(suffix) };
+  const [dueMs, job, suffix = null] = decodeCursor(cursor, 3);
+  const isTime = typeof dueMs === 'number' && Math.abs(dueMs) <= MAX_TIME_MS;
+  if (!isTime || typeof job !== 'string' || typeof suffix === 'number') throw badCursor();
+  return { dueMs, job, suffix };
 }

@@ -2,7 +2,8 @@
  * What the holder of a token may do through the store routes: no more than through all others, whatever transactions a client
  * makes up.
  *
- * - Everybody reads what lies under the prefix, but for `access/`; an admin reads tokens (their hashes) and the audit record, too.
+ * - Everybody reads what lies under the prefix, but for `access/`; an operator reads the audit record, too, and an admin the tokens
+ *   (their hashes).
  * - An operator writes what asks for something: kill requests, runs by hand, drains, hand-overs, and a pause or its end, which
  *   is a definition that differs in nothing else from the one that is there.
  * - An admin also writes definitions, what set of files they belong to, limits and tokens.
@@ -54,10 +55,10 @@ export function assertReadable({ keys, actor }: Omit<PolicyContext, 'store'>, ra
   if (!isUnderPrefix) throw forbidden(actor, `may read nothing outside of ${under.start}`);
   const access = prefixRange(keys.access);
   if (isNotBehind(range.end, access.start) || isNotBehind(access.end, range.start)) return;
-  const isOpen = [keys.tokens, keys.audit]
-    .map((prefix) => prefixRange(prefix))
-    .some(({ start, end }) => range.start.startsWith(start) && isNotBehind(range.end, end));
-  if (isOpen && includesRole(actor.role, 'admin')) return;
+  const isWithin = (prefix: string): boolean =>
+    range.start.startsWith(prefix) && isNotBehind(range.end, prefixRange(prefix).end);
+  if (isWithin(keys.audit) && includesRole(actor.role, 'operator')) return;
+  if (isWithin(keys.tokens) && includesRole(actor.role, 'admin')) return;
   throw forbidden(actor, `may not read ${printable(range.start)}`);
 }
 

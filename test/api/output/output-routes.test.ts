@@ -4,7 +4,10 @@ import { request } from 'node:http';
 import { createParser } from 'eventsource-parser';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HOP_HEADER, HopVerifier, signHop } from '../../../src/api/output/hop-signature.js';
-import { HOP_PATH } from '../../../src/api/output/remote-source.js';
+import { HopSecret } from '../../../src/api/output/hop-secret.js';
+import { HOP_PATH, RemoteSource } from '../../../src/api/output/remote-source.js';
+import { systemClock } from '../../../src/clock.js';
+import { put } from '../../../src/etcd/txn.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { waitUntil } from '../../support/wait.js';
 import { OutputCluster, outputUrl, RUN, type ApiWorker } from './support.js';
@@ -292,6 +295,29 @@ describe('the hop between nodes', () => {
     const [first, second] = await Promise.all([one.access.hop.secret.get(), two.access.hop.secret.get()]);
     expect(first.equals(second)).toBe(true);
     expect(first.length).toBe(32);
+  });
+
+  it('goes on when somebody makes another secret, be it that the one who asks knows the old one', async () => {
+    const [one, two] = await twoWorkers();
+    const clock = new FakeClock(0);
+    const secret = new HopSecret(one.access.cluster, clock);
+    await secret.get();
+    await cluster.store.txn({
+      compare: [],
+      success: [put(cluster.keys.secret, Buffer.alloc(32, 7).toString('base64'))],
+    });
+    await clock.advance(60_000);
+    const source = new RemoteSource('w-2', two.url, { secret, clock: systemClock });
+    expect(await source.list(RUN, new AbortController().signal)).toEqual([]);
+  });
+
+  it('says that the clocks differ, where they do', async () => {
+    const [one, two] = await twoWorkers();
+    const late = { secret: one.access.hop.secret, clock: new FakeClock(0) };
+    const source = new RemoteSource('w-2', two.url, late);
+    const asked = source.list(RUN, new AbortController().signal);
+    await expect(asked).rejects.toMatchObject({ code: 'ETCRON_WORKER_UNREACHABLE' });
+    await expect(asked).rejects.toThrow('it was signed too long ago, or the clocks differ');
   });
 
   it('remembers what it has let through only for as long as it would count', () => {
