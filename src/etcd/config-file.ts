@@ -1,8 +1,9 @@
 /** The configuration file: YAML whose findings name file and line. */
 import { readFile } from 'node:fs/promises';
-import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
+import type { Document, LineCounter } from 'yaml';
 import { EtcronError } from '../errors.js';
 import { nearest } from '../schedule/nearest.js';
+import { yaml } from '../yaml-library.js';
 
 export type ConfigPath = readonly (string | number)[];
 
@@ -33,6 +34,7 @@ export class ConfigFile {
         },
       );
     }
+    const { LineCounter, parseDocument } = yaml();
     const lines = new LineCounter();
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
     const [problem] = document.errors;
@@ -51,6 +53,7 @@ export class ConfigFile {
 
   /** `etcron.yaml:3`: where the key, or the deepest part of the path that exists, stands. */
   where(path: ConfigPath): string {
+    const { isMap, isNode, isScalar } = yaml();
     for (let length = path.length; length > 0; length -= 1) {
       const parent = this.document.getIn(path.slice(0, length - 1), true);
       const name = path[length - 1];

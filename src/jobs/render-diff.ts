@@ -1,9 +1,12 @@
-import { diffLines } from 'diff';
+import type * as diff from 'diff';
 import pc from 'picocolors';
+import { lazyModule } from '../lazy-module.js';
 import type { FieldChange, JobChange } from './diff.js';
 import { printable } from './printable.js';
 import { formatProblem } from './problem.js';
 import type { JobDefinition } from './schema.js';
+
+const diffLibrary = lazyModule<typeof diff>('diff');
 
 type Colors = ReturnType<typeof pc.createColors>;
 
@@ -54,13 +57,15 @@ function renderField({ path, before, after }: FieldChange, colors: Colors): stri
 /** A change inside a script of several lines: only the lines that differ. */
 function renderLines(before: string, after: string, colors: Colors): string[] {
   return (
-    diffLines(before, after, { maxEditLength: 2_000 })?.flatMap(({ value, added, removed }) => {
-      if (!added && !removed) return [];
-      const lines = value.replace(/\n$/, '').split('\n');
-      return lines.map((line) =>
-        added ? colors.green(`        + ${printable(line)}`) : colors.red(`        - ${printable(line)}`),
-      );
-    }) ?? [colors.yellow('        (another text)')]
+    diffLibrary()
+      .diffLines(before, after, { maxEditLength: 2_000 })
+      ?.flatMap(({ value, added, removed }) => {
+        if (!added && !removed) return [];
+        const lines = value.replace(/\n$/, '').split('\n');
+        return lines.map((line) =>
+          added ? colors.green(`        + ${printable(line)}`) : colors.red(`        - ${printable(line)}`),
+        );
+      }) ?? [colors.yellow('        (another text)')]
   );
 }
 

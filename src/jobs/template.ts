@@ -63,11 +63,6 @@ export function parseTemplate(text: string, secrets: readonly string[] | null): 
   return problems.length > 0 ? { ok: false, problems } : { ok: true, parts };
 }
 
-/** Whether a text says the same with and without looking for templates. */
-export function isPlainText(text: string): boolean {
-  return !text.includes('{{');
-}
-
 /** A text in which nothing is taken for a template. */
 export function escapeTemplate(text: string): string {
   return text.replaceAll('{{', `{{ '{{' }}`);

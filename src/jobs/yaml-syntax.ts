@@ -1,5 +1,6 @@
 /** What the YAML parser has to say, in words that help somebody who has never read the YAML specification. */
-import { isMap, isScalar, type YAMLParseError, type YAMLWarning } from 'yaml';
+import type { YAMLParseError, YAMLWarning } from 'yaml';
+import { yaml } from '../yaml-library.js';
 import { quote } from './printable.js';
 import type { LocalProblem, PathSegment } from './problem.js';
 import type { YamlDocument, YamlText } from './yaml-text.js';
@@ -118,6 +119,7 @@ function unquotedValueOn(
 
 /** The keys of the maps around an offset. */
 function pathTo(document: YamlDocument, offset: number): PathSegment[] {
+  const { isMap, isScalar } = yaml();
   const path: PathSegment[] = [];
   let node: unknown = document.contents;
   while (isMap(node)) {

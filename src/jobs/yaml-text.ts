@@ -3,8 +3,9 @@
  * bounded before the recursive part of the parser sees it. JSON is YAML here, which gives both the same line numbers.
  * Duplicate keys are left to `yaml-value.ts`: the library's own check takes quadratic time.
  */
-import { Composer, Lexer, LineCounter, Parser, type CST, type Document, type ParsedNode } from 'yaml';
+import type { CST, Document, LineCounter, ParsedNode } from 'yaml';
 import { messageOf } from '../errors.js';
+import { yaml } from '../yaml-library.js';
 import { MAX_NESTING } from './limits.js';
 import { printable } from './printable.js';
 import { formatPath, type LocalProblem, type PathSegment, type Problem } from './problem.js';
@@ -30,6 +31,7 @@ export function readYamlText(source: string | Uint8Array, bounds: TextBounds): O
   const decoded = decode(source, bounds.maxBytes);
   if (!decoded.ok) return decoded;
   const text = decoded.value;
+  const { Composer, LineCounter } = yaml();
   const lines = new LineCounter();
   const positionAt = (offset: number) => {
     const { line, col } = lines.linePos(offset);
@@ -59,6 +61,7 @@ function tokenize(
   maxTokens: number,
   positionAt: YamlText['positionAt'],
 ): Outcome<CST.Token[]> {
+  const { Lexer, Parser } = yaml();
   const parser = new Parser(lines.addNewLine);
   lines.addNewLine(0);
   const tokens: CST.Token[] = [];

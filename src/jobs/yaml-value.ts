@@ -4,7 +4,8 @@
  * An alias stands for the very value of its anchor, which is already made, so that no "bomb" of aliases can grow and no
  * anchor can contain itself.
  */
-import { isAlias, isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
+import type { Node, Pair } from 'yaml';
+import { yaml } from '../yaml-library.js';
 import type { LocalProblem, PathSegment } from './problem.js';
 import type { YamlDocument, YamlText } from './yaml-text.js';
 import { unquotedValue } from './yaml-syntax.js';
@@ -22,6 +23,7 @@ export function toYamlValue(
   text: YamlText,
   isText: (path: readonly PathSegment[]) => boolean,
 ): YamlValue {
+  const { isAlias, isMap, isScalar, isSeq } = yaml();
   const anchors = new Map<string, { node: Node; value: unknown }>();
   const targets = new Map<Node, Node>();
   const pairs = new Map<Node, Map<string, Pair>>();
@@ -110,6 +112,7 @@ export function toYamlValue(
 }
 
 function startOf(node: unknown): number {
+  const { isAlias, isMap, isScalar, isSeq } = yaml();
   return isAlias(node) || isScalar(node) || isMap(node) || isSeq(node) ? (node.range?.[0] ?? 0) : 0;
 }
 
@@ -117,6 +120,7 @@ function startOf(node: unknown): number {
 export function isEmptyDocument(document: YamlDocument): boolean {
   const { contents } = document;
   return (
-    contents === null || (isScalar(contents) && contents.value === null && (contents.source ?? '') === '')
+    contents === null ||
+    (yaml().isScalar(contents) && contents.value === null && (contents.source ?? '') === '')
   );
 }

@@ -1,11 +1,11 @@
 /**
  * The worker process around a `Node`.
  *
- *     settings → etcd answers (else exit 3) → launcher ready → node started
- *                                                                    │
- *         SIGTERM, SIGINT, SIGHUP: drained, lease revoked, exit 0 ◀──┤
- *                   second signal: commands killed, exit 128 + n ◀───┤
- *       a defect (uncaught error): logged, commands killed, exit 1 ◀─┘
+ *     settings → etcd answers (else exit 3) → node started, launcher beside it
+ *                                                                        │
+ *             SIGTERM, SIGINT, SIGHUP: drained, lease revoked, exit 0 ◀──┤
+ *                       second signal: commands killed, exit 128 + n ◀───┤
+ *           a defect (uncaught error): logged, commands killed, exit 1 ◀─┘
  *
  * No command outlives the process, however it ends by itself: `exit` kills what is left; for an end from outside there is
  * the watchdog. An etcd that goes away later is the
@@ -15,6 +15,8 @@ import { hostname } from 'node:os';
 import { systemClock } from '../../clock.js';
 import { messageOf } from '../../errors.js';
 import { Node } from '../../node/node.js';
+import type { UnderPolicy } from '../../node/own-fitness.js';
+import { PolicyFollower } from '../../node/policy-follower.js';
 import type { ConnectionOptions } from '../../etcd/connection-options.js';
 import { killAllNow, makePrepareTask } from '../../run/executor.js';
 import { Launcher } from '../../run/launcher/launcher.js';
@@ -62,6 +64,7 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       ...{ clock: systemClock, log, watchdog, output: output?.settings },
       onReplaced: measured?.onReplaced('launcher'),
     });
+    let underPolicy: UnderPolicy = { labels: settings.node.labels, policy: settings.node.policy };
     const node = new Node({
       store: measured?.store ?? store,
       observer: measured?.observer,
@@ -69,10 +72,20 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       clock: systemClock,
       random: Math.random,
       log,
-      prepareTask: makePrepareTask({ launcher, output, policy: settings.node.policy }),
+      prepareTask: makePrepareTask({ launcher, output, policy: () => underPolicy.policy }),
       watchdog,
       options: { ...settings.node, host: hostname(), pid: process.pid, version: packageVersion() },
     });
+    const { policyFile } = settings;
+    const policyFollower =
+      policyFile &&
+      new PolicyFollower({
+        ...{ ...policyFile, current: underPolicy, clock: systemClock, log },
+        onChange: (next) => {
+          underPolicy = next;
+          node.changePolicy(next);
+        },
+      });
     measured?.show(node, { watchdog: watchdog ?? null, launcher });
     const api =
       settings.api === null || measured === null
@@ -92,7 +105,10 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
     // Not waited for: it learns of everything that has happened until it is there.
     void watchdog?.start();
     void output?.start();
-    const started = launcher.start().then(() => node.start());
+    void policyFollower?.start();
+    // What is to start before there is a launcher starts without it.
+    void launcher.start();
+    const started = node.start();
     try {
       const signal = await Promise.race([stopped, started.then(() => null)]);
       // Only now, since work comes first. It rejects where it is told to listen at an address where it cannot.
@@ -101,6 +117,7 @@ export async function runWorker(context: CliContext, flags: WorkerFlags): Promis
       await api?.stop();
       await node.stop();
     } finally {
+      await policyFollower?.stop();
       await api?.stop();
       await node.stop();
       await launcher.stop();

@@ -1,4 +1,5 @@
-import { Document, isMap, isScalar } from 'yaml';
+import type { Document } from 'yaml';
+import { yaml } from '../../yaml-library.js';
 import { printable } from '../printable.js';
 import type { JobDefinition } from '../schema.js';
 import { YAML_STYLE } from '../yaml-style.js';
@@ -32,7 +33,7 @@ export function renderImport({ jobs }: CrontabImport, source: string): string {
       return values.size === 1 && value !== undefined ? [[field, value] as const] : [];
     }),
   );
-  const document = new Document(
+  const document = new (yaml().Document)(
     {
       defaults: { ...shared, ...RULES },
       // An object would put a name such as "5" before all others.
@@ -61,6 +62,7 @@ export function renderImport({ jobs }: CrontabImport, source: string): string {
 
 /** Puts a comment before each entry of the map at `path`. */
 function comment(document: Document, path: string[], text: (key: string) => string | null): void {
+  const { isMap, isScalar } = yaml();
   const map = document.getIn(path);
   if (!isMap(map)) return;
   for (const { key } of map.items) {
