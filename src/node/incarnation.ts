@@ -14,7 +14,7 @@ import { Claimer } from '../claim/claimer.js';
 import type { Executions, SessionPart } from '../claim/executions.js';
 import { persist } from '../claim/persist.js';
 import { Election } from '../election/election.js';
-import { ownFitness } from './own-fitness.js';
+import { ownFitness, type UnderPolicy } from './own-fitness.js';
 import { makeNodeId, workerRecordSchema, type WorkerRecord } from '../election/worker-record.js';
 import type { Keys } from '../etcd/keys.js';
 import { encodeRecord } from '../etcd/record.js';
@@ -56,6 +56,7 @@ export interface IncarnationContext {
   readonly clockGuard: ClockGuard;
   /** Where the HTTP API of this worker is; null: it has none. */
   readonly api: () => string | null;
+  readonly underPolicy: () => UnderPolicy;
   /** Aborted when the node stops for good. */
   readonly stopped: AbortSignal;
   /** The lease is gone. */
@@ -150,7 +151,7 @@ export class Incarnation {
       leaseId: session.leaseId,
       isTrusted: () => isTrusted() && isClockRight(),
       mayClaim: () => !this.#isDrained,
-      mayRun: ownFitness(options),
+      mayRun: ownFitness(options, context.underPolicy),
       submit: (txn) => batcher.submit(txn),
       room: () => options.capacity - executions.weight,
       isHeld: (runId) => executions.has(runId),
@@ -396,6 +397,13 @@ export class Incarnation {
     this.#publishClock();
   }
 
+  /** What was claimed under the policy before goes back, unless it has begun; then everything is looked at anew. */
+  policyChanged(): void {
+    for (const execution of this.#context.executions.all()) execution.giveBack();
+    this.#publishClock();
+    this.#lookAgain();
+  }
+
   #judgeOffice(): void {
     const { view, clock, keys } = this.#context;
     const { term } = this.#election;
@@ -445,7 +453,8 @@ export class Incarnation {
 
   async #register(): Promise<void> {
     const { store, keys, clock, random, options } = this.#context;
-    const { name, host, pid, version, capacity, labels, handlers = [], policy } = options;
+    const { name, host, pid, version, capacity, handlers = [] } = options;
+    const { labels, policy } = this.#context.underPolicy();
     const record: WorkerRecord = {
       ...{ name, host, pid, version, capacity, labels: { ...labels } },
       handlers: [...handlers].sort(),

@@ -25,6 +25,7 @@ import { ClockGuard } from './clock-guard.js';
 import { Incarnation } from './incarnation.js';
 import type { NodeObserver } from './node-observer.js';
 import type { NodeOptions } from './options.js';
+import type { UnderPolicy } from './own-fitness.js';
 
 /** How a node is, at one moment. */
 export interface NodeVitals {
@@ -74,6 +75,7 @@ export class Node implements Service {
   readonly #stopped = new AbortController();
   #life: Incarnation | null = null;
   #api: string | null = null;
+  #underPolicy: UnderPolicy;
   #starting: Promise<void> | null = null;
   #living: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
@@ -81,6 +83,7 @@ export class Node implements Service {
   constructor(context: NodeContext) {
     const { store, keys, clock, random, log, prepareTask, watchdog, observer, options } = context;
     this.#context = context;
+    this.#underPolicy = { labels: options.labels, policy: options.policy };
     setMaxListeners(0, this.#stopped.signal);
     const { compareIntervalMs } = options;
     const mirrored = {
@@ -152,6 +155,12 @@ export class Node implements Service {
     };
   }
 
+  /** What it may run, and its labels, from now on; what runs already goes on. */
+  changePolicy(underPolicy: UnderPolicy): void {
+    this.#underPolicy = underPolicy;
+    this.#life?.policyChanged();
+  }
+
   /** Tells the others where the HTTP API of this worker is; null: it has none. */
   announceApi(url: string | null): void {
     this.#api = url;
@@ -197,6 +206,7 @@ export class Node implements Service {
       executions: this.#executions,
       clockGuard: this.#clockGuard,
       api: () => this.#api,
+      underPolicy: () => this.#underPolicy,
       stopped: this.#stopped.signal,
       onEnded: (nodeId) => {
         observer?.lost?.(nodeId);

@@ -3,6 +3,7 @@ import { ConfigFile, reasonOf } from '../etcd/config-file.js';
 import { EtcronError } from '../errors.js';
 import { policyFileSchema, type Policy } from '../jobs/policy/policy.js';
 import { nearest } from '../schedule/nearest.js';
+import type { UnderPolicy } from './own-fitness.js';
 
 export interface LoadedPolicy {
   readonly policy: Policy;
@@ -44,6 +45,15 @@ const knownKeys: Readonly<Record<string, object>> = {
   http: shape.http.unwrap().shape,
   secrets: shape.secrets.unwrap().shape,
 };
+
+/** What holds for a worker with these labels of its own; throws like `labelsUnderPolicy`. */
+export function underPolicyFile(
+  labels: Readonly<Record<string, string>>,
+  loaded: LoadedPolicy,
+  path: string,
+): UnderPolicy & { readonly policy: Policy } {
+  return { labels: labelsUnderPolicy(labels, loaded, path), policy: loaded.policy };
+}
 
 /** The worker's labels with those of its policy; throws ETCRON_CONFIG_INVALID where a setting says something else. */
 export function labelsUnderPolicy(

@@ -39,14 +39,16 @@ export interface TaskKinds {
   readonly launcher?: Launcher | undefined;
   /** Keeps the whole output on disk; without it only the tails in the records are kept. */
   readonly output?: OutputKeeper | undefined;
-  /** What this worker may run, whatever stands in etcd; without it everything. */
-  readonly policy?: Policy | undefined;
+  /** What this worker may run now, whatever stands in etcd; without it everything. */
+  readonly policy?: () => Policy | undefined;
 }
 
 /** What a node prepares its runs with. */
-export function makePrepareTask({ prepareHandler, launcher, output, policy }: TaskKinds = {}): PrepareTask {
+export function makePrepareTask(kinds: TaskKinds = {}): PrepareTask {
+  const { prepareHandler, launcher, output } = kinds;
   const prepare: PrepareTask = (request, context) => {
     const { task } = request;
+    const policy = kinds.policy?.();
     const what = policy && forbidden(policy, { ...request, name: request.identity.job });
     if (typeof what === 'string') return prepareStartFailure(context, againstPolicy(what));
     switch (task.kind) {

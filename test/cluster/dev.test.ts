@@ -269,6 +269,11 @@ test('an existing etcd is used and left as it is', async () => {
     ]);
     await dev.line(/^look +npx etcron --endpoints .* --prefix \/team\/cron status$/);
     await dev.line(/ tick .*✓ succeeded/);
+    // Who applied these jobs to a cluster that others share.
+    const audit = await etcdctl(['get', '--prefix', '/team/cron/access/audit/', '--print-value-only'], {
+      endpoints,
+    });
+    expect(audit).toMatch(/"via":"cli".*jobs\/tick/);
     await etcdctl(['put', '/team/cron/jobs/broken', 'nonsense'], { endpoints });
     await dev.line(/✗ job broken is broken: /);
     dev.child.kill('SIGTERM');

@@ -16,13 +16,14 @@ const EVERY_SECOND = '* * * * * *';
 
 let etcd: RunningEtcd;
 let cluster: Cluster;
+let policy = '';
 
 beforeAll(async () => {
   etcd = await startEtcd();
   const argsOf: Record<string, string[]> = { 'w-closed': ['--label', 'zone=dmz'] };
   cluster = new Cluster({ endpoints: [etcd.endpoint], argsOf });
   mkdirSync(cluster.folder, { recursive: true });
-  const policy = join(cluster.folder, 'policy.yaml');
+  policy = join(cluster.folder, 'policy.yaml');
   writeFileSync(policy, 'commands:\n  programs: [/bin/true]\nlabels: { place: cellar }\n');
   argsOf['w-closed']!.push('--policy', policy);
 });
@@ -84,4 +85,18 @@ it('is not got around by anything that is put into etcd', async () => {
   expect(runsOf('nowhere')).toBe(0);
   const began = [...(await cluster.records('moved')).values()].filter(({ attempts }) => attempts > 0);
   expect(began).toEqual([]);
+});
+
+it('is read again when its file changes; one with a mistake in it changes nothing', async () => {
+  const closed = cluster.workers.find(({ name }) => name === 'w-closed')!;
+  const dmz = { target: { with: { zone: 'dmz' } } };
+  await cluster.putJob('later', { schedule: EVERY_SECOND, command: cluster.note('run'), ...dmz });
+  writeFileSync(policy, 'commands:\n  shel: true\nlabels: { place: cellar }\n');
+  await waitUntil(() => closed.log().includes('the policy file cannot be used'), { what: 'the complaint' });
+  expect(closed.log()).toMatch(/"code":"ETCRON_CONFIG_INVALID".*policy\.yaml:2: /);
+  expect(runsOf('later')).toBe(0);
+  writeFileSync(policy, 'commands:\n  shell: true\nlabels: { place: cellar }\n');
+  await waitUntil(() => runsOf('later') > 0, { what: 'the new policy to hold', timeoutMs: 60_000 });
+  const workers = [...(await cluster.liveWorkers()).values()];
+  expect(workers.find(({ name }) => name === 'w-closed')?.policy?.commands).toMatchObject({ shell: true });
 });

@@ -75,3 +75,24 @@ it('a forged record of the worker makes it run nothing that it may not', async (
   expect(nodesThatRan('shell')).toEqual(new Set());
   expect(nodesThatRan('core')).toEqual(new Set());
 });
+
+it('a policy that changes holds for all that begins from then on, and others take what it forbids', async () => {
+  await start({ changing: {}, open: {} });
+  const changing = cluster.nodes.find(({ name }) => name === 'changing')!.node;
+  await cluster.putJob('shell', { schedule: '* * * * * *', command: 'run 10' });
+  const fromMs = cluster.clock.now() + 2_000;
+  await cluster.clock.advance(20_300);
+  expect(nodesThatRan('shell')).toEqual(new Set(['changing', 'open']));
+  const changedMs = cluster.clock.now();
+  // With claims in hand that have not begun.
+  changing.changePolicy({ labels: {}, policy: closed });
+  await cluster.clock.advance(20_000);
+  const since = cluster.processes.filter(({ startedAtMs }) => startedAtMs > changedMs);
+  expect(new Set(since.map(({ node }) => node))).toEqual(new Set(['open']));
+  expect(workers().map(({ record }) => record.policy !== undefined)).toContain(true);
+  expect(cluster.accounting('shell', '* * * * * *', fromMs, cluster.clock.now() - 2_000)).toEqual([]);
+  changing.changePolicy({ labels: {}, policy: undefined });
+  await cluster.clock.advance(20_000);
+  const last = cluster.processes.filter(({ startedAtMs }) => startedAtMs > changedMs + 20_000);
+  expect(new Set(last.map(({ node }) => node))).toEqual(new Set(['changing', 'open']));
+});

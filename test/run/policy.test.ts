@@ -25,7 +25,8 @@ function requestOf(definition: Partial<JobDefinition>) {
 }
 
 async function run(policy: object, definition: Partial<JobDefinition>) {
-  const prepare = makePrepareTask({ policy: policySchema.parse(policy) });
+  const parsed = policySchema.parse(policy);
+  const prepare = makePrepareTask({ policy: () => parsed });
   return (await prepare(requestOf(definition), context).start().result).ending;
 }
 

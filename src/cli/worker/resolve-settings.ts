@@ -4,7 +4,7 @@ import { ConfigFile } from '../../etcd/config-file.js';
 import { DEFAULT_CONFIG_FILE } from '../../etcd/connection-options.js';
 import { resolveApi, type ApiListenOptions } from '../../node/api-options.js';
 import type { NodeOptions } from '../../node/options.js';
-import { labelsUnderPolicy, readPolicyFile } from '../../node/policy-file.js';
+import { readPolicyFile, underPolicyFile } from '../../node/policy-file.js';
 import { resolveOutput } from '../../node/output-options.js';
 import {
   parseSetting,
@@ -24,9 +24,17 @@ export interface WorkerSources {
   readonly isTTY: boolean;
 }
 
+export interface PolicySource {
+  readonly path: string;
+  /** As the settings have them, without those of the file. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 export interface WorkerConfig {
   readonly node: Omit<NodeOptions, 'host' | 'pid' | 'version'>;
   readonly log: Pick<LoggerOptions, 'level' | 'format'>;
+  /** The file that `node.policy` and some of its labels are from; null: there is none. */
+  readonly policyFile: PolicySource | null;
   /** Null: only the tails in the records are kept. */
   readonly output: OutputSettings | null;
   /** Null: it has no HTTP API. */
@@ -45,9 +53,13 @@ export async function resolveWorkerSettings(sources: WorkerSources): Promise<Wor
   file?.checkKeys([SECTION], NAMES);
   const find = <Name extends WorkerSettingName>(name: Name): FoundSetting<SettingValue<Name>> | null =>
     findSetting(name, sources, file);
-  const node = await underPolicy(resolveNodeOptions(find), find('policy')?.value);
+  const options = resolveNodeOptions(find);
+  const path = find('policy')?.value;
+  const policyFile = path === undefined ? null : { path: resolve(path), labels: options.labels };
+  const node = policyFile === null ? options : { ...options, ...(await underPolicy(policyFile)) };
   return {
     node,
+    policyFile,
     output: resolveOutput(find, node.name, defaultOutputDir(env)),
     api: resolveApi(find),
     log: {
@@ -57,13 +69,8 @@ export async function resolveWorkerSettings(sources: WorkerSources): Promise<Wor
   };
 }
 
-async function underPolicy(
-  node: WorkerConfig['node'],
-  path: string | undefined,
-): Promise<WorkerConfig['node']> {
-  if (path === undefined) return node;
-  const loaded = await readPolicyFile(resolve(path));
-  return { ...node, labels: labelsUnderPolicy(node.labels, loaded, path), policy: loaded.policy };
+async function underPolicy({ path, labels }: PolicySource) {
+  return underPolicyFile(labels, await readPolicyFile(path), path);
 }
 
 function findSetting<Name extends WorkerSettingName>(

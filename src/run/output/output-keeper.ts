@@ -4,6 +4,7 @@ import { sleep, type Clock, type Timer } from '../../clock.js';
 import { messageOf } from '../../errors.js';
 import type { Service } from '../../service.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { abandonedFolders, removeIfEmpty, touchFolder } from './abandoned.js';
 import type { AttemptLog } from './attempt-log.js';
 import { OutputStore } from './output-store.js';
 import { attemptName, placeOf } from './place.js';
@@ -31,6 +32,7 @@ export class OutputKeeper implements Service {
   readonly #log: Logger;
   readonly #store: OutputStore;
   readonly #pruner = new Pruner();
+  readonly #abandonedPruner = new Pruner();
   /** How many hold them, by path. */
   readonly #live = new Map<string, number>();
   readonly #stopped = new AbortController();
@@ -95,14 +97,22 @@ export class OutputKeeper implements Service {
 
   async #prune(): Promise<void> {
     this.#lookedAtMs = this.#clock.monotonicMs();
+    const { folder, totalLimitBytes, maxAgeMs } = this.settings;
+    const nowMs = Date.now();
+    const limits = { totalLimitBytes, maxAgeMs, nowMs, signal: this.#stopped.signal };
     try {
-      const { files, bytes } = await this.#pruner.prune({
-        ...this.settings,
-        nowMs: Date.now(),
-        isLive: (path) => this.#live.has(path),
-        signal: this.#stopped.signal,
-      });
+      await touchFolder(folder, nowMs);
+      const isLive = (path: string): boolean => this.#live.has(path);
+      const { files, bytes } = await this.#pruner.prune({ ...limits, folders: [folder], isLive });
       if (files > 0) this.#log.debug({ files, bytes }, 'removed the oldest output');
+      const folders = await abandonedFolders(folder, nowMs);
+      const left = await this.#abandonedPruner.prune({ ...limits, folders, isLive: () => false });
+      if (left.files > 0)
+        this.#log.info(
+          { files: left.files, bytes: left.bytes, folders },
+          'removed the oldest output of workers that are no more',
+        );
+      for (const abandoned of folders) await removeIfEmpty(abandoned);
     } catch (error) {
       this.#log.debug({ err: messageOf(error) }, 'the output folder was not looked through');
     }

@@ -8,10 +8,13 @@
 import { readdir, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dayFolders } from './abandoned.js';
 import { parsePartFile } from './place.js';
 import type { OutputSettings } from './settings.js';
 
-export interface PruneOptions extends OutputSettings {
+export interface PruneOptions extends Pick<OutputSettings, 'totalLimitBytes' | 'maxAgeMs'> {
+  /** Of workers; the limits are for what all of them hold together. */
+  readonly folders: readonly string[];
   /** Wall clock, ms. */
   readonly nowMs: number;
   /** `<run's folder>/<name>.<attempt>-<token>`: what is still written to stays, as long as it may. */
@@ -56,8 +59,8 @@ export class Pruner {
 
   /** Rejects with the signal's reason; otherwise what cannot be read or removed is left alone. */
   async prune(options: PruneOptions): Promise<Pruned> {
-    const { folder, totalLimitBytes, maxAgeMs, nowMs, signal } = options;
-    const days = await this.#look(folder, nowMs, signal);
+    const { folders, totalLimitBytes, maxAgeMs, nowMs, signal } = options;
+    const days = await this.#look(folders, nowMs, signal);
     let keptBytes = days.reduce((sum, { bytes }) => sum + bytes, 0);
     const goal = keptBytes > totalLimitBytes ? totalLimitBytes * FILL_TO : Infinity;
     let files = 0;
@@ -84,11 +87,14 @@ export class Pruner {
     return { files, bytes, keptBytes };
   }
 
-  async #look(folder: string, nowMs: number, signal: AbortSignal | undefined): Promise<DayFolder[]> {
+  async #look(
+    folders: readonly string[],
+    nowMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<DayFolder[]> {
     const known = new Map<string, DayFolder>();
-    for (const job of await foldersIn(folder)) {
-      for (const name of await foldersIn(join(folder, job))) {
-        const path = join(folder, job, name);
+    for (const folder of folders) {
+      for (const path of await dayFolders(folder)) {
         const changedMs = (await statOf(path))?.mtimeMs;
         if (changedMs === undefined) continue;
         const before = this.#known.get(path);
@@ -128,11 +134,6 @@ async function filesIn(path: string, signal: AbortSignal | undefined): Promise<F
     });
   }
   return found;
-}
-
-async function foldersIn(path: string): Promise<string[]> {
-  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 function statOf(path: string): Promise<{ size: number; mtimeMs: number } | null> {

@@ -3,18 +3,20 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, wr
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.js';
 import { makePrepareTask, type RunRequest } from '../../../src/run/executor.js';
 import { makePrepareHandler } from '../../../src/run/handler-task.js';
 import { Launcher } from '../../../src/run/launcher/launcher.js';
+import { abandonedFolders, touchFolder } from '../../../src/run/output/abandoned.js';
 import { OutputKeeper } from '../../../src/run/output/output-keeper.js';
 import { Pruner, type PruneOptions } from '../../../src/run/output/prune.js';
 import { readAttempt } from '../../../src/run/output/read-attempt.js';
 import type { OutputSettings } from '../../../src/run/output/settings.js';
 import { listAttempts } from '../../../src/run/output/stored-attempts.js';
 import { createLogger, silentLogger } from '../../../src/telemetry/logger.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { serviceContract } from '../../service-contract.js';
 import { waitUntil } from '../../support/wait.js';
 import { IDENTITY, useRuns, WAYS } from '../support.js';
@@ -24,8 +26,9 @@ const MIB = 2 ** 20;
 const RUN = IDENTITY.runId;
 let folder: string;
 
-beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'etcron-kept-'))));
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+/** The folder of one worker, in that of all of them. */
+beforeEach(() => void mkdirSync((folder = join(mkdtempSync(join(tmpdir(), 'etcron-kept-')), 'w-1'))));
+afterEach(() => rmSync(dirname(folder), { recursive: true, force: true }));
 
 const settings = (at = folder): OutputSettings => ({
   ...{ folder: at, attemptLimitBytes: MIB, totalLimitBytes: 100 * MIB, maxAgeMs: 86_400_000 },
@@ -196,8 +199,13 @@ describe('pruning', () => {
   const DAY = 86_400_000;
 
   /** One file of an attempt, written to that long before NOW. */
-  function put(job: string, time: string, bytes: number, ageMs: number, day = '2026-11-20'): string {
-    const at = join(folder, job, day);
+  function put(
+    ...[job, time, bytes, ageMs, day = '2026-11-20', within = folder]: [
+      ...[job: string, time: string, bytes: number, ageMs: number],
+      ...[day?: string, within?: string],
+    ]
+  ): string {
+    const at = join(within, job, day);
     mkdirSync(at, { recursive: true });
     const path = join(at, `${time}.1-7.0.log`);
     writeFileSync(path, Buffer.alloc(bytes));
@@ -206,7 +214,14 @@ describe('pruning', () => {
   }
 
   const prune = (overrides: Partial<PruneOptions> = {}, pruner = new Pruner()) =>
-    pruner.prune({ ...settings(), maxAgeMs: 3 * DAY, nowMs: NOW, isLive: () => false, ...overrides });
+    pruner.prune({
+      ...settings(),
+      folders: [folder],
+      maxAgeMs: 3 * DAY,
+      nowMs: NOW,
+      isLive: () => false,
+      ...overrides,
+    });
 
   it('removes what is too old by when it was written, whatever its due time, and then its folders', async () => {
     const old = put('a', '10:00:00.000Z', 10, 4 * DAY, '2026-11-17');
@@ -257,6 +272,52 @@ describe('pruning', () => {
   });
 
   it('finds nothing where there is nothing', async () => {
-    expect(await prune({ folder: join(folder, 'missing') })).toEqual({ files: 0, bytes: 0, keptBytes: 0 });
+    expect(await prune({ folders: [join(folder, 'missing')] })).toEqual({ files: 0, bytes: 0, keptBytes: 0 });
+  });
+
+  it('takes the folders of workers that are no more for those that nobody has touched in a while', async () => {
+    const at = (name: string): string => join(dirname(folder), name);
+    const aged = (path: string, ageMs: number): void =>
+      utimesSync(path, (NOW - ageMs) / 1_000, (NOW - ageMs) / 1_000);
+    const HOUR = 3_600_000;
+    for (const name of ['gone', 'idle', 'busy', 'new', 'w-1'])
+      put('a', '10:00:00.000Z', 10, DAY, '2026-11-20', at(name));
+    for (const name of ['gone', 'idle', 'busy', 'w-1']) aged(join(at(name), 'a', '2026-11-20'), DAY);
+    mkdirSync(at('foreign/a/b'), { recursive: true });
+    await touchFolder(at('idle'), NOW - 20 * 60_000);
+    await touchFolder(at('busy'), NOW);
+    await touchFolder(at('never-wrote'), NOW);
+    aged(join(at('new'), 'a', '2026-11-20'), 10 * 60_000);
+    expect(await abandonedFolders(folder, NOW)).toEqual([at('gone')]);
+    // Its worker stopped two hours ago.
+    expect((await abandonedFolders(folder, NOW + 2 * HOUR)).sort()).toEqual(
+      ['busy', 'gone', 'idle', 'new'].map(at),
+    );
+    expect(existsSync(at('never-wrote'))).toBe(false);
+  });
+
+  it('keeps what such workers have left within the limits together, and removes their empty folders', async () => {
+    const at = (name: string): string => join(dirname(folder), name);
+    const sinceNowMs = NOW - Date.now();
+    const files = ['gone-1', 'gone-2', 'gone-3'].map((name, index) =>
+      put('a', '10:00:00.000Z', MIB, sinceNowMs + (4 - index) * DAY, '2026-11-20', at(name)),
+    );
+    for (const file of files) {
+      const longAgo = (Date.now() - 2 * DAY) / 1_000;
+      utimesSync(dirname(file), longAgo, longAgo);
+    }
+    await touchFolder(at('gone-1'), Date.now() - 2 * DAY);
+    const own = put('a', '10:00:00.000Z', 1_024, sinceNowMs + DAY);
+    const clock = new FakeClock();
+    const limits = { totalLimitBytes: 1.5 * MIB, maxAgeMs: 3.5 * DAY };
+    const output = new OutputKeeper({ settings: { ...settings(), ...limits }, clock, log: silentLogger() });
+    await output.start();
+    await clock.advance(5_000);
+    // The first is too old, of the others only one fits.
+    await waitUntil(() => !existsSync(at('gone-1')) && !existsSync(at('gone-2')), {
+      what: 'the empty folders to go',
+    });
+    expect([...files, own].map(existsSync)).toEqual([false, false, true, true]);
+    await Promise.all([output.stop(), clock.advance(2_000)]);
   });
 });
