@@ -3,10 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpClient } from '../../src/api/remote/http-client.js';
 import { RemoteStore } from '../../src/api/remote/remote-store.js';
 import { systemClock } from '../../src/clock.js';
-import type { Cluster } from '../../src/etcd/cluster.js';
 import type { Store } from '../../src/etcd/store.js';
 import { StoreError } from '../../src/etcd/store-error.js';
-import type { CliEnvironment } from '../../src/cli/environment.js';
+import type { CliCluster, CliEnvironment } from '../../src/cli/environment.js';
 import { runCli } from '../../src/cli/program.js';
 import { TerminalFilter } from '../../src/cli/runs/terminal-filter.js';
 import { OutputCluster, RUN, type ApiWorker } from '../api/output/support.js';
@@ -21,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => cluster.close());
 
-const onEtcd = (): Cluster => ({ store: cluster.etcd.connect(), keys: cluster.keys });
+const onEtcd = (): CliCluster => ({ store: cluster.etcd.connect(), keys: cluster.keys });
 
 function start(args: string[], isTTY = false, connect = onEtcd) {
   const chunks: Buffer[] = [];
@@ -145,7 +144,7 @@ it('shows the end that the record keeps to an etcd user who may not read the sec
     Promise.reject(
       new StoreError('ETCRON_ETCD_AUTH', 'etcd refused it', { maybeApplied: false, transient: false }),
     );
-  const asViewer = (): Cluster => {
+  const asViewer = (): CliCluster => {
     const { store, keys } = onEtcd();
     const read: Store['range'] = (...args) => store.range(...args);
     return {
@@ -202,7 +201,8 @@ it('comes through a server where there is no way to etcd', async () => {
   const two = await cluster.start('w-2');
   await cluster.running(one);
   const client = new HttpClient({ url: new URL(two.url), token: null, ca: null });
-  const connect = (): Cluster => ({ store: new RemoteStore(client, systemClock), keys: cluster.keys });
+  const store = new RemoteStore(client, systemClock);
+  const connect = (): CliCluster => ({ store, keys: cluster.keys, isAudited: true });
   const followed = start(['-f', RUN], false, connect);
   const file = cluster.output(one);
   file.write('stdout', Buffer.from('one\n'));

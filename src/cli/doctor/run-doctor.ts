@@ -27,7 +27,7 @@ interface Result {
 
 /** The exit code is 1 when there is an error, or with `strict` a warning. Rejects when etcd does not answer. */
 export async function runDoctor(context: CliContext, options: DoctorOptions): Promise<void> {
-  await context.withPlainStore(async (cluster) => {
+  await context.withStore(async (cluster) => {
     const connection =
       cluster.isAudited === true ? null : await connectionOptions(context.options, context.environment.env);
     const listenMs = options.quick === true ? 0 : LISTEN_MS;

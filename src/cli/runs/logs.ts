@@ -39,7 +39,7 @@ export async function showLogs(context: CliContext, text: string, options: LogsO
   const interrupted = new AbortController();
   const unlisten = context.environment.onInterrupt?.(() => interrupted.abort(new Error('interrupted')));
   try {
-    await context.withPlainStore(async (cluster) => {
+    await context.withStore(async (cluster) => {
       const source = sourceOf(context, cluster, id);
       try {
         await print(context, source, options, interrupted.signal);
