@@ -6,7 +6,7 @@ import { EtcronError, messageOf } from '../errors.js';
 import type { ApiListenOptions } from '../node/api-options.js';
 import { checkListen } from './auth/binding.js';
 import { isLoopbackAddress } from './auth/origin.js';
-import { readTlsFiles, TlsFiles } from './auth/tls-files.js';
+import { readAuthorities, readTlsFiles, TlsFiles } from './auth/tls-files.js';
 import type { ApiContext } from './context.js';
 import { peerCaOf } from './output/peer-ca.js';
 import { createApiServer } from './server.js';
@@ -36,6 +36,7 @@ export async function openApi(
     ...context.settings,
     isLoopback: isLoopbackAddress(host),
     ...(tls === null ? {} : { tls, peerCa: peerCaOf(tls.cert) }),
+    ...(listen.peerCa === null ? {} : { peerCa: await readAuthorities(listen.peerCa) }),
   };
   for (let port = listen.port; ; port += 1) {
     const app = await createApiServer({ ...context, settings });

@@ -4,7 +4,7 @@ import { resolveConnectionOptions, type ConnectionOptions } from '../etcd/connec
 import { Keys } from '../etcd/keys.js';
 import { connectionFlags } from './connection-flags.js';
 import type { CliCluster, CliEnvironment, GlobalOptions } from './environment.js';
-import { refuseServer, serverAddress } from './server-settings.js';
+import { refuseServer, serverAddress, serverWarning } from './server-settings.js';
 import { CONFIG_SECTIONS } from './config-sections.js';
 
 /** Where etcd is, by flags, environment and configuration file. Rejects with ETCRON_CONFIG_INVALID and the like. */
@@ -34,7 +34,8 @@ export async function connectCluster(
   if (server !== null) {
     const { connectRemote } = await import('../api/remote/remote-store.js');
     const { store, keys, actor } = await connectRemote(server, systemClock);
-    return { store, keys, isAudited: true, requester: actor.name };
+    const warning = serverWarning(server);
+    return { store, keys, isAudited: true, requester: actor.name, ...(warning === null ? {} : { warning }) };
   }
   const resolved = await connectionOptions(options, env);
   return { store: await connect(resolved), keys: new Keys(resolved.prefix) };

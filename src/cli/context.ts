@@ -57,6 +57,8 @@ export class CliContext {
 
   async #connected<T>(options: GlobalOptions, work: (cluster: CliCluster) => Promise<T>): Promise<T> {
     const cluster = await this.environment.connect(options);
+    const { warning } = cluster;
+    if (warning !== undefined) this.out.warn(warning);
     try {
       return await work(cluster);
     } finally {

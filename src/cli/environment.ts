@@ -50,6 +50,8 @@ export interface CliCluster extends Cluster {
   readonly isAudited?: boolean;
   /** Who one is there, where that is not the user of this machine. */
   readonly requester?: string;
+  /** What somebody should know who reaches it so. */
+  readonly warning?: string;
 }
 
 function processTerminal(): Terminal | null {

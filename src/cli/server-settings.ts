@@ -1,5 +1,6 @@
 /** `--server`: the cluster is reached through the API of a worker, or of `etcron serve`, instead of etcd. */
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import { Option, type Command } from 'commander';
 import type { ServerAddress } from '../api/remote/http-client.js';
 import { EtcronError, messageOf } from '../errors.js';
@@ -13,6 +14,8 @@ export function addServerOptions(program: Command): void {
   add('--server <url>', 'the API of any worker, such as https://w1:8470 (ETCRON_SERVER)');
   add('--token-file <file>', 'file that holds the token (ETCRON_TOKEN_FILE; ETCRON_TOKEN holds it itself)');
   add('--ca <file>', 'certificates of the authorities that the server is verified by, PEM (ETCRON_CA)');
+  add('--server-cert <file>', 'certificate for a server that asks for one, PEM (ETCRON_SERVER_CERT)');
+  add('--server-key <file>', 'its private key, PEM (ETCRON_SERVER_KEY)');
 }
 
 /**
@@ -37,7 +40,50 @@ export async function serverAddress(
     url,
     token: await findToken(options, env),
     ca: caFile === null ? null : await read(caFile, 'certificates'),
+    identity: await findIdentity(url, options, env),
   };
+}
+
+/** What somebody should know who reaches the cluster so; null: nothing. */
+export function serverWarning({ url, token }: ServerAddress): string | null {
+  if (token === null || url.protocol === 'https:' || isLoopback(url.hostname)) return null;
+  return `the token goes to ${url.host} in clear text, where everybody on the way can read it: use https://`;
+}
+
+function isLoopback(hostname: string): boolean {
+  return /^(?:(?:.*\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+}
+
+async function findIdentity(
+  url: URL,
+  options: GlobalOptions,
+  env: CliEnvironment['env'],
+): Promise<NonNullable<ServerAddress['identity']> | null> {
+  const cert = textOf(options.serverCert) ?? (env.ETCRON_SERVER_CERT || null);
+  const key = textOf(options.serverKey) ?? (env.ETCRON_SERVER_KEY || null);
+  if (cert === null && key === null) return null;
+  if (cert === null || key === null) {
+    const [given, other] =
+      cert === null ? ['--server-key', '--server-cert'] : ['--server-cert', '--server-key'];
+    throw new EtcronError('ETCRON_CONFIG_INVALID', `${given} needs ${other} beside it`, {
+      hint: 'A certificate and its key go together.',
+    });
+  }
+  if (url.protocol !== 'https:') {
+    throw new EtcronError('ETCRON_CONFIG_INVALID', '--server-cert makes no sense without TLS', {
+      hint: 'The URL of the server begins with https:// then.',
+    });
+  }
+  const pair = { cert: await read(cert, 'certificate'), key: await read(key, 'private key') };
+  try {
+    createSecureContext(pair);
+    return pair;
+  } catch (error) {
+    throw new EtcronError(
+      'ETCRON_CONFIG_INVALID',
+      `${quote(key)} is not the key of the certificate ${quote(cert)}: ${messageOf(error)}`,
+    );
+  }
 }
 
 /** Throws ETCRON_USAGE for a command that has to be on etcd. */

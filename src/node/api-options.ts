@@ -14,6 +14,8 @@ export interface ApiListenOptions extends ListenAddress {
   readonly advertise: string | null;
   /** Files in PEM; null: clear text. */
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string | null } | null;
+  /** By which the certificates of other workers are verified, a file in PEM; null: the system's, and what stands in `tls.cert`. */
+  readonly peerCa: string | null;
   /** Clear text on a network is wanted. */
   readonly insecureHttp: boolean;
 }
@@ -35,6 +37,7 @@ export function resolveApi(find: FindSetting): ApiListenOptions | null {
       clientCa.source,
       'needs apiCert and apiKey beside it: there are no certificates without TLS',
     );
+  const peerCa = find('apiPeerCa');
   const path = (file: string): string => (isAbsolute(file) ? file : resolve(file));
   return {
     ...(listen?.value ?? DEFAULT_LISTEN),
@@ -44,6 +47,7 @@ export function resolveApi(find: FindSetting): ApiListenOptions | null {
       cert && key
         ? { cert: path(cert.value), key: path(key.value), clientCa: clientCa && path(clientCa.value) }
         : null,
+    peerCa: peerCa && path(peerCa.value),
     insecureHttp: find('insecureHttp')?.value ?? false,
   };
 }

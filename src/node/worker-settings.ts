@@ -216,6 +216,12 @@ export const WORKER_SETTINGS = {
     file,
     'none: nobody needs one',
   ),
+  apiPeerCa: setting(
+    ['api-peer-ca', '<file>'],
+    'the authorities by which the certificates of other workers are verified, PEM',
+    file,
+    "the system's, and the root in the file of apiCert",
+  ),
   insecureHttp: setting(
     ['insecure-http', ''],
     'allow clear HTTP beyond this machine, where TLS ends elsewhere',

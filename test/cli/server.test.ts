@@ -7,6 +7,7 @@ import { createApiServer } from '../../src/api/server.js';
 import type { ApiSettings } from '../../src/api/context.js';
 import type { ApiApp } from '../../src/api/services.js';
 import { connectCluster } from '../../src/cli/connection.js';
+import { serverWarning } from '../../src/cli/server-settings.js';
 import { put } from '../../src/etcd/txn.js';
 import { formatRunId, parseRunId } from '../../src/etcd/keys.js';
 import { createToken } from '../../src/operations/tokens/create-token.js';
@@ -214,11 +215,84 @@ describe('says clearly that', () => {
     expect((await as('viewer', 'status')).stderr).toContain('[ETCRON_SERVER_UNREACHABLE]');
   });
 
+  test('it asks for a client certificate, and takes one', async () => {
+    await app.close();
+    const { ca, server, client } = await certificates(folder);
+    url = await listen({
+      minVersion: 'TLSv1.2',
+      cert: await readFile(server.cert),
+      key: await readFile(server.key),
+      ...{ ca: await readFile(ca), requestCert: true, rejectUnauthorized: true },
+    });
+    const asked = await as('viewer', 'status', '--ca', ca);
+    expect(asked.code).toBe(3);
+    expect(asked.stderr).toMatch(/asks for a client certificate \[ETCRON_SERVER_TLS\]\n.*--server-cert/);
+    const shown = ['--ca', ca, '--server-cert', client.cert, '--server-key', client.key];
+    expect((await as('viewer', 'status', ...shown)).code).toBe(0);
+    const stranger = await certificates(join(folder, 'stranger'));
+    const refused = await as(
+      ...(['viewer', 'status', '--ca', ca] as const),
+      ...['--server-cert', stranger.client.cert, '--server-key', stranger.client.key],
+    );
+    expect(refused.code).toBe(3);
+    expect(refused.stderr).toMatch(/(?:does not accept|does it trust) the client certificate/);
+    for (const [args, message] of [
+      [['--server-cert', client.cert], '--server-cert needs --server-key beside it'],
+      [['--server-cert', client.cert, '--server-key', server.key], 'is not the key of the certificate'],
+      [['--server-cert', join(folder, 'none'), '--server-key', client.key], 'cannot read the certificate'],
+    ] as const) {
+      const wrong = await as('viewer', 'status', '--ca', ca, ...args);
+      expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining(message)]);
+    }
+  });
+
   test('a command works on etcd only', async () => {
     const { code, stderr } = await connect(['--server', url, 'dev', '--existing']);
     expect(code).toBe(2);
     expect(stderr).toContain('[ETCRON_USAGE]');
   });
+});
+
+test('the doctor looks at the cluster through a server as well', async () => {
+  cli.putJob('nobody', '{"schedule":"* * * * *","command":"true","target":{"with":{"zone":"none"}}}');
+  const { stdout, stderr } = await as('admin', 'doctor', '--quick');
+  expect(stderr).not.toContain('[ETCRON_');
+  expect(stdout).toMatch(/nobody/);
+  const asViewer = await as('viewer', 'doctor', '--quick');
+  expect(asViewer.stderr).not.toContain('[ETCRON_');
+  expect(asViewer.stdout).toMatch(/nobody/);
+});
+
+test('the output of a run comes through a server as well', async () => {
+  const stdout = { text: 'all well\n', totalBytes: 9, truncated: false };
+  cli.putRun(due('a', 5), { attempts: 1, worker: 'w9', nodeId: 'w9-x', stdout });
+  const shown = await as('viewer', 'logs', formatRunId(due('a', 5)));
+  expect(shown.stderr).toContain('the worker w9, which had the output of');
+  expect(shown.stdout).toContain('all well');
+});
+
+test('a token that goes to another machine in clear text is warned of, and nothing else is', () => {
+  const warningFor = (text: string, token: string | null = 't') =>
+    serverWarning({ url: new URL(text), token, ca: null });
+  for (const url of ['http://w1:8470', 'http://10.0.0.1', 'http://127.0.0.1.evil.example', 'http://[::2]:1'])
+    expect(warningFor(url), url).toMatch(/clear text/);
+  for (const url of [
+    'https://w1',
+    'http://127.0.0.1:8470',
+    'http://127.9.9.9',
+    'http://localhost',
+    'http://[::1]:8470',
+  ])
+    expect(warningFor(url), url).toBeNull();
+  expect(warningFor('http://w1', null)).toBeNull();
+});
+
+test('the warning stands beside the results, and not among them', async () => {
+  const env = { ETCRON_TOKEN: tokens.get('viewer')! };
+  cli.connect = async (options) => ({ ...(await connectCluster(options, env)), warning: 'in clear text' });
+  const { code, stdout, stderr } = await cli.run('--server', url, 'jobs', 'list', '--json');
+  expect([code, stderr]).toEqual([0, 'warning: in clear text\n']);
+  expect(() => JSON.parse(stdout) as unknown).not.toThrow();
 });
 
 test('a definition that is written directly by an operator must differ in its pause alone', async () => {

@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resolveWorkerSettings, type WorkerSources } from '../../src/cli/worker/resolve-settings.js';
 import { WORKER_SETTINGS } from '../../src/node/worker-settings.js';
@@ -51,6 +51,22 @@ describe('the settings of a worker', () => {
       capacity: 4,
       leaseTtlMs: 5_000,
       labels: { zone: 'eu', disk: 'ssd' },
+    });
+  });
+
+  test('files of the TLS of the API, and what of them needs each other', async () => {
+    const files = { apiCert: 'a.crt', apiKey: '/k', apiPeerCa: 'peers.pem' };
+    const { api } = await settings({ flags: files });
+    expect(api).toMatchObject({
+      tls: { cert: resolve('a.crt'), key: '/k', clientCa: null },
+      peerCa: resolve('peers.pem'),
+    });
+    // A worker without TLS of its own may ask others that have it.
+    expect((await settings({ env: { ETCRON_API_PEER_CA: '/ca' } })).api).toMatchObject({
+      ...{ tls: null, peerCa: '/ca' },
+    });
+    await expect(settings({ flags: { apiCert: 'a' } })).rejects.toMatchObject({
+      code: 'ETCRON_CONFIG_INVALID',
     });
   });
 

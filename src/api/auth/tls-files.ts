@@ -47,6 +47,13 @@ export async function readTlsFiles(paths: TlsPaths): Promise<TlsServerOptions> {
   return { cert, key, minVersion: 'TLSv1.2', ...clients };
 }
 
+/** Certificates of authorities; rejects likewise. */
+export async function readAuthorities(path: string): Promise<Buffer> {
+  const pem = await read(path);
+  certificateIn(pem, path);
+  return pem;
+}
+
 /** Looks at the files now and then, and gives `server` what is new. */
 export class TlsFiles {
   readonly #paths: TlsPaths;

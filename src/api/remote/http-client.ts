@@ -11,6 +11,8 @@ export interface ServerAddress {
   readonly token: string | null;
   /** PEM of the authorities that the server is verified by, instead of those that Node knows. */
   readonly ca: Buffer | null;
+  /** What is shown to a server that asks for a certificate, PEM. */
+  readonly identity?: { readonly cert: Buffer; readonly key: Buffer } | null;
 }
 
 export interface Call {
@@ -27,6 +29,8 @@ const MAX_ANSWER_BYTES = 64 * 2 ** 20;
 const NOT_TRUSTED =
   /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_|HOSTNAME_MISMATCH)/;
 const NO_TLS = /^(?:EPROTO|ERR_SSL_)/;
+/** Alerts by which a server refuses whoever has no certificate, or none that it trusts. */
+const WANTS_CERTIFICATE = /ALERT_(?:\w+_)?CERTIFICATE|ALERT_UNKNOWN_CA|ALERT_HANDSHAKE_FAILURE/;
 
 export class HttpClient {
   readonly #address: ServerAddress;
@@ -67,7 +71,7 @@ export class HttpClient {
 
   /** The answer, as soon as it begins to come, when it is a good one. */
   async open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-    const { url, token, ca } = this.#address;
+    const { url, token, ca, identity } = this.#address;
     const body = call.body === undefined ? null : JSON.stringify(call.body);
     const options: RequestOptions = {
       method: call.method,
@@ -85,6 +89,7 @@ export class HttpClient {
           : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
       },
       ...(ca === null ? {} : { ca }),
+      ...(identity ? { cert: identity.cert, key: identity.key } : {}),
     };
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -140,6 +145,7 @@ export class HttpClient {
     signal: AbortSignal,
   ): StoreError {
     const cause = (error.cause as NodeJS.ErrnoException | undefined)?.code ?? error.code ?? '';
+    const isShown = Boolean(this.#address.identity);
     const base = { maybeApplied: isWrite, transient: true, details: { server: this.name }, cause: error };
     if (signal.aborted) {
       const message = `${this.name} did not answer within ${deadlineMs} ms`;
@@ -157,6 +163,19 @@ export class HttpClient {
         },
       );
     }
+    if (WANTS_CERTIFICATE.test(cause)) {
+      const message = isShown
+        ? `${this.name} does not accept the client certificate`
+        : `${this.name} asks for a client certificate`;
+      return new StoreError('ETCRON_SERVER_TLS', message, {
+        ...base,
+        hint: isShown
+          ? 'It must be signed by the authority that the server names with --api-client-ca.'
+          : 'Pass one with --server-cert FILE and --server-key FILE.',
+        maybeApplied: false,
+        transient: false,
+      });
+    }
     if (NO_TLS.test(cause)) {
       return new StoreError('ETCRON_SERVER_TLS', `${this.name} does not speak TLS as it should`, {
         ...base,
@@ -167,7 +186,7 @@ export class HttpClient {
     }
     return new StoreError(
       'ETCRON_SERVER_UNREACHABLE',
-      `no etcron server answers at ${this.name}: ${reasonOf(cause, error)}`,
+      `no etcron server answers at ${this.name}: ${reasonOf(cause, error, isShown)}`,
       {
         ...base,
         hint: 'Check the address (--server), and that a worker with an API, or "etcron serve", runs there.',
@@ -178,7 +197,7 @@ export class HttpClient {
   }
 }
 
-function reasonOf(code: string, { message }: Error): string {
+function reasonOf(code: string, { message }: Error, hasIdentity: boolean): string {
   switch (code) {
     case 'ECONNREFUSED':
       return 'nothing listens there';
@@ -186,7 +205,10 @@ function reasonOf(code: string, { message }: Error): string {
     case 'EAI_AGAIN':
       return 'the name is not known';
     case 'ECONNRESET':
-      return 'it closed the connection (is it https://?)';
+      // What some servers do instead of refusing a certificate.
+      return hasIdentity
+        ? 'it closed the connection (does it trust the client certificate?)'
+        : 'it closed the connection (is it https://?)';
     default:
       return printable(message);
   }

@@ -8,6 +8,7 @@ const NAMES = [
   'apiCert',
   'apiKey',
   'apiClientCa',
+  'apiPeerCa',
   'insecureHttp',
   'logLevel',
   'logFormat',

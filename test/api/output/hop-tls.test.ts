@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { readAuthorities } from '../../../src/api/auth/tls-files.js';
 import { HopSecret } from '../../../src/api/output/hop-secret.js';
 import { peerCaOf } from '../../../src/api/output/peer-ca.js';
 import { RemoteSource } from '../../../src/api/output/remote-source.js';
@@ -38,6 +39,9 @@ it('trusts the authority that stands in the own certificate file, and nobody els
   };
   try {
     await expect(list()).rejects.toMatchObject({ code: 'ETCRON_WORKER_UNREACHABLE' });
+    // By a setting of its own, or because it stands beside the certificate.
+    const named = { secret, clock: systemClock, ca: await readAuthorities(ca) };
+    expect(await new RemoteSource('w-1', url, named).list(RUN, signal)).toEqual([]);
     appendFileSync(server.cert, `\n${readFileSync(ca, 'utf8')}`);
     expect(await list()).toEqual([]);
   } finally {
