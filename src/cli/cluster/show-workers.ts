@@ -1,6 +1,7 @@
 import type { WorkerEntry } from '../../view/cluster-view.js';
 import type { DrainRecord } from '../../view/drain-record.js';
 import type { CliContext } from '../context.js';
+import { printable } from '../../jobs/printable.js';
 import { takeSnapshot, type Snapshot } from '../../operations/snapshot.js';
 import { renderTable, type Styled } from '../table.js';
 import { isoOrNull, relativeText } from '../../time-text.js';
@@ -55,6 +56,8 @@ function stateCell(
   return { text: state, paint: state === 'active' ? colors.green : colors.yellow };
 }
 
+const MAX_NOTE_LENGTH = 300;
+
 export interface DrainedWorker {
   readonly name: string;
   readonly isThere: boolean;
@@ -72,8 +75,14 @@ export function drainedWorkers({ drains, workers }: Snapshot, nowMs: number): Dr
       ...(by === null ? [] : [`asked for by ${by}`]),
       ...(at === null ? [] : [relativeText(at, nowMs)]),
     ];
-    return { name, isThere, text: `${parts.join(', ')}${reason === null ? '' : `: ${reason}`}` };
+    const text = `${parts.join(', ')}${reason === null ? '' : `: ${reason}`}`;
+    // Whoever may write to etcd chooses all of it.
+    return { name: oneLine(name), isThere, text: oneLine(text) };
   });
+}
+
+function oneLine(text: string): string {
+  return printable(text.length > MAX_NOTE_LENGTH ? `${text.slice(0, MAX_NOTE_LENGTH)}…` : text);
 }
 
 /** The weight of what a node has claimed or runs. */
