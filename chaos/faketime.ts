@@ -101,7 +101,7 @@ export async function findFaketime({
   try {
     await installWithApt({
       packages: [PACKAGE],
-      programs: [inPackage],
+      keep: { programs: [inPackage] },
       into,
       cacheDir,
       env,

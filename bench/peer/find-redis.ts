@@ -52,7 +52,7 @@ export async function findRedis(options: FindRedisOptions = {}): Promise<RedisBi
     await rm(installed, { recursive: true, force: true });
     await installWithApt({
       packages: PACKAGES,
-      programs: ['usr/bin/redis-server'],
+      keep: { programs: ['usr/bin/redis-server'] },
       libraries: true,
       into: installed,
       cacheDir,

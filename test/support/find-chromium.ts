@@ -4,10 +4,11 @@
  * system, with those libraries that the machine lacks; only that needs the network, and only once.
  */
 import { constants } from 'node:fs';
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, readdir, readFile, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
 import { etcdCacheDir } from '../../src/etcd/embedded/find-etcd.js';
+import { installWithApt } from '../../src/etcd/embedded/install-with-apt.js';
 
 export interface Chromium {
   /** Absolute path of the program. */
@@ -20,7 +21,6 @@ export interface Chromium {
 /** The shell without a window is a third of the whole, and all that tests need. */
 const PACKAGES = ['chromium-headless-shell', 'chromium'];
 const NAMES = ['chromium', 'chromium-headless-shell', 'chromium-browser', 'google-chrome'];
-const STEP_TIMEOUT_MS = 600_000;
 const VERSION_TIMEOUT_MS = 60_000;
 
 /** Rejects with an Error that says what was tried. */
@@ -47,7 +47,14 @@ export async function findChromium(
   for (const name of PACKAGES) {
     try {
       onProgress(`No Chromium is installed. Getting Debian's with apt into ${cacheDir}, once …`);
-      await unpackPackages(name, root, cacheDir);
+      await installWithApt({
+        packages: [name, 'fonts-dejavu-core'],
+        keep: 'tree',
+        dependencies: true,
+        files: { 'fonts.conf': await fontsConfig(root) },
+        into: root,
+        ...{ cacheDir, env, onProgress },
+      });
       const found = await unpacked(root);
       if (found) return found;
       tried.push(`${name} of the system's packages cannot be run`);
@@ -87,64 +94,6 @@ async function libraryFolders(root: string): Promise<string[]> {
     for (const file of files) if (/\.so(\.\d+)*$/.test(file.name)) folders.add(file.parentPath);
   }
   return [...folders].sort((one, other) => one.length - other.length);
-}
-
-/**
- * Downloads the package and everything it depends on that is not installed, with lists, locks and a cache of its own,
- * and unpacks all of it. `into` appears complete or not at all.
- */
-async function unpackPackages(name: string, into: string, cacheDir: string): Promise<void> {
-  await mkdir(cacheDir, { recursive: true });
-  const work = await mkdtemp(join(cacheDir, '.install-'));
-  try {
-    for (const folder of ['lists/partial', 'archives/partial', 'root'])
-      await mkdir(join(work, folder), { recursive: true });
-    const config = join(work, 'apt.conf');
-    await writeFile(config, aptConfig(work));
-    const apt = (...args: string[]) =>
-      execa('apt-get', ['-q', '-c', config, ...args], {
-        cwd: work,
-        all: true,
-        stdin: 'ignore',
-        timeout: STEP_TIMEOUT_MS,
-        env: { LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' },
-      });
-    await apt('update');
-    await apt('install', '--download-only', '--yes', '--no-install-recommends', name, 'fonts-dejavu-core');
-    const archives = (await readdir(join(work, 'archives'))).filter((file) => file.endsWith('.deb'));
-    for (const archive of archives) {
-      await execa('dpkg-deb', ['-x', join(work, 'archives', archive), join(work, 'root')], {
-        timeout: STEP_TIMEOUT_MS,
-      });
-    }
-    await writeFile(join(work, 'root', 'fonts.conf'), await fontsConfig(into));
-    await rename(join(work, 'root'), into).catch((error: NodeJS.ErrnoException) => {
-      // Another process was faster; its files are as good.
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-    });
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-}
-
-/** As root, apt would hand downloads to a user who may not write here; hooks concern the system's own caches. */
-function aptConfig(work: string): string {
-  return `
-Dir::State "${work}";
-Dir::State::Lists "${work}/lists";
-Dir::State::status "/var/lib/dpkg/status";
-Dir::Cache "${work}";
-Dir::Cache::Archives "${work}/archives";
-Debug::NoLocking "true";
-APT::Sandbox::User "root";
-Acquire::Languages "none";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-Acquire::Retries "2";
-#clear APT::Update::Pre-Invoke;
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-#clear DPkg::Post-Invoke;
-`;
 }
 
 /** The system's fonts, where it has any, and those that were unpacked. */

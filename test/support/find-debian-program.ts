@@ -37,7 +37,7 @@ async function find({ name, packages, programs }: DebianPrograms): Promise<Found
   // A copy that does not run would be in the way.
   await rm(installed, { recursive: true, force: true });
   await installWithApt({
-    ...{ packages, programs, into: installed, libraries: true, cacheDir, env },
+    ...{ packages, keep: { programs }, into: installed, libraries: true, cacheDir, env },
     onProgress: (line) => console.error(line),
   });
   if (!(await allRun(installed, names, own)))

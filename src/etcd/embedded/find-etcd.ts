@@ -95,7 +95,7 @@ async function install(
   onProgress(`No etcd is installed. Getting it with apt into ${cacheDir}, once; the system is not changed.`);
   await installWithApt({
     packages: ['etcd-server', 'etcd-client'],
-    programs: ['usr/bin/etcd', 'usr/bin/etcdctl'],
+    keep: { programs: ['usr/bin/etcd', 'usr/bin/etcdctl'] },
     into,
     cacheDir,
     env,

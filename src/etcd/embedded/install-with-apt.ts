@@ -7,16 +7,24 @@ import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from '
 import { basename, join } from 'node:path';
 import { execa, ExecaError } from 'execa';
 
-const STEP_TIMEOUT_MS = 300_000;
+const STEP_TIMEOUT_MS = 600_000;
 const STALE_AFTER_MS = 24 * 3_600_000;
 const WORK_PREFIX = '.install-';
+const WITH_DEPENDENCIES = ['install', '--download-only', '--yes', '--no-install-recommends'];
 
 export interface AptInstall {
   packages: readonly string[];
-  /** Paths inside the packages of the programs that are kept, for example `usr/bin/etcd`. */
-  programs: readonly string[];
+  /**
+   * What is kept. `programs`: these files alone, side by side, as paths inside the packages (`usr/bin/etcd`). `tree`: all of
+   * the packages as they are.
+   */
+  keep: { readonly programs: readonly string[] } | 'tree';
   /** Keeps the shared libraries of the packages beside the programs, too, for `LD_LIBRARY_PATH`. */
   libraries?: boolean;
+  /** Fetches those packages, too, that these need and that the machine lacks. Default: the packages alone. */
+  dependencies?: boolean;
+  /** Files of one's own beside what was unpacked: their texts by path. */
+  files?: Readonly<Record<string, string>>;
   /** The folder that will hold the programs; its parent is the cache. */
   into: string;
   cacheDir: string;
@@ -44,29 +52,38 @@ export async function installWithApt(install: AptInstall): Promise<void> {
     install.onProgress('Reading the package lists …');
     const update = await runApt(['-c', config, 'update'], work, install.env);
     install.onProgress(`Downloading ${install.packages.join(' and ')} …`);
-    const download = await runApt(['-c', config, 'download', ...install.packages], work, install.env);
+    const wanted = install.dependencies === true ? WITH_DEPENDENCIES : ['download'];
+    const download = await runApt(['-c', config, ...wanted, ...install.packages], work, install.env);
     if (download.failed) throw new Error(lastLines(`${update.output}\n${download.output}`));
 
     const root = join(work, 'root');
-    for (const name of await readdir(work)) {
-      if (name.endsWith('.deb'))
+    // `download` writes into the current folder, `install` into the archives.
+    for (const folder of [work, join(work, 'archives')]) {
+      for (const name of await readdir(folder)) {
+        if (!name.endsWith('.deb')) continue;
         await execa('dpkg-deb', ['-x', name, root], {
-          cwd: work,
+          cwd: folder,
           env: install.env,
           extendEnv: false,
           timeout: STEP_TIMEOUT_MS,
         });
+      }
     }
-    const ready = join(work, 'ready');
-    await mkdir(ready);
-    const libraries = install.libraries === true ? await sharedLibraries(root) : [];
-    // Copies, since a program can be a link to one in another package.
-    for (const file of [...install.programs.map((program) => join(root, program)), ...libraries])
-      await copyFile(file, join(ready, basename(file)));
+    const ready = install.keep === 'tree' ? root : await chosenFiles(root, join(work, 'ready'), install);
+    for (const [path, text] of Object.entries(install.files ?? {})) await writeFile(join(ready, path), text);
     await moveInPlace(ready, install.into);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** Copies, since a program can be a link to one in another package. */
+async function chosenFiles(root: string, ready: string, { keep, libraries }: AptInstall): Promise<string> {
+  await mkdir(ready);
+  const programs = keep === 'tree' ? [] : keep.programs.map((program) => join(root, program));
+  for (const file of [...programs, ...(libraries === true ? await sharedLibraries(root) : [])])
+    await copyFile(file, join(ready, basename(file)));
+  return ready;
 }
 
 /** By the names under which programs ask for them, such as `liblzf.so.1`. */
@@ -98,6 +115,7 @@ Dir::State::Lists "${work}/lists";
 Dir::State::status "/var/lib/dpkg/status";
 Dir::Cache "${work}";
 Dir::Cache::Archives "${work}/archives";
+Debug::NoLocking "true";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
@@ -107,6 +125,7 @@ Acquire::https::Timeout "30";
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
+#clear DPkg::Post-Invoke;
 `;
 }
 

@@ -1,9 +1,10 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EtcronError } from '../../../src/errors.js';
 import { etcdCacheDir, findEtcd } from '../../../src/etcd/embedded/find-etcd.js';
+import { installWithApt } from '../../../src/etcd/embedded/install-with-apt.js';
 
 let dir: string;
 
@@ -128,6 +129,7 @@ describe('getting it with apt', () => {
       `case "$*" in
         --version) echo apt;;
         *update) echo update >> ${dir}/calls; test -f "$3" && grep -q "$PWD/lists" "$3";;
+        *install*--download-only*) echo install >> ${dir}/calls; cd archives; ${download};;
         *download*) echo download >> ${dir}/calls; ${download};;
         *) exit 9;;
       esac`,
@@ -171,6 +173,20 @@ describe('getting it with apt', () => {
     const env = await fakeApt(packages);
     await program(join(dir, `cache/etcd-${process.arch}/etcd`), 'exit 1');
     expect(await findEtcd({ env })).toMatchObject({ version: '3.4.23' });
+  });
+
+  test("a whole tree, with what the packages depend on and with a file of one's own", async () => {
+    const env = await fakeApt(packages);
+    const cacheDir = join(dir, 'cache');
+    const into = join(cacheDir, 'browser');
+    await installWithApt({
+      ...{ packages: ['browser'], keep: 'tree', dependencies: true, files: { 'fonts.conf': 'fonts' } },
+      ...{ into, cacheDir, env, onProgress: () => undefined },
+    });
+    expect(await readFile(join(dir, 'calls'), 'utf8')).toBe('update\ninstall\n');
+    expect((await readdir(into)).sort()).toEqual(['fonts.conf', 'usr']);
+    expect((await readdir(join(into, 'usr/bin'))).sort()).toEqual(['etcd', 'etcdctl']);
+    expect(await readdir(cacheDir)).toEqual(['browser']);
   });
 
   test('when it fails, the error holds the words of apt, and nothing stays', async () => {
