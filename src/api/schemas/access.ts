@@ -1,5 +1,6 @@
 /** Who may do what: the session of a browser, tokens, and the audit record. */
 import { z } from 'zod';
+import { AUDIT_FORMATS } from '../../operations/audit/export-audit.js';
 import { cursorQuery, nextCursor, numberQuery, textQuery, time, timeQuery } from './common.js';
 
 export const role = z
@@ -57,6 +58,15 @@ export const auditQuery = z.object({
   limit: numberQuery(1, 1_000, 100),
   cursor: cursorQuery,
 });
+
+export const auditExportQuery = auditQuery.omit({ limit: true, cursor: true }).extend({
+  format: z
+    .enum(AUDIT_FORMATS)
+    .default('ndjson')
+    .describe('`ndjson`: a record a line; `csv`: a change a line, for a spreadsheet'),
+});
+
+export const auditFileText = z.string().describe('The newest first');
 
 export const auditRecord = z
   .object({

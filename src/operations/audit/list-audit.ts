@@ -58,6 +58,23 @@ export async function listAudit({ store, keys }: Cluster, query: AuditQuery): Pr
   return { records, next: null };
 }
 
+/** All that match, or the newest `most` of them, read as they are asked for. */
+export async function* eachAudit(
+  cluster: Cluster,
+  query: Omit<AuditQuery, 'limit' | 'cursor'>,
+  most = Infinity,
+): AsyncGenerator<AuditEntry> {
+  let cursor: string | undefined;
+  for (let left = most; left > 0;) {
+    const limit = Math.min(left, PAGE_SIZE);
+    const { records, next } = await listAudit(cluster, { ...query, limit, cursor });
+    yield* records;
+    left -= records.length;
+    if (next === null) return;
+    cursor = next;
+  }
+}
+
 function matches({ actor, changes }: AuditRecord, query: AuditQuery): boolean {
   if (query.actor !== undefined && actor.name !== query.actor) return false;
   const { key, job } = query;

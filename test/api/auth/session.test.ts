@@ -129,7 +129,7 @@ describe('the routes of tokens and of the audit record', () => {
     const list = await server.get('/tokens', admin);
     expect(list.json<{ tokens: object[] }>().tokens).toHaveLength(2);
     expect(list.body).not.toMatch(/hash|etcron_/);
-    for (const path of ['/tokens', '/audit'])
+    for (const path of ['/tokens', '/audit', '/audit/export'])
       expect((await server.get(path, bearer(await server.token('viewer')))).statusCode).toBe(403);
     expect((await server.get('/tokens', bearer(token))).statusCode).toBe(403);
     const revoked = await server.request({
@@ -144,6 +144,32 @@ describe('the routes of tokens and of the audit record', () => {
       { actor: { name: 'anna', role: 'admin', via: 'api' }, changes: [{ before: null }] },
     ]);
     expect(audit.body).not.toContain('hash');
+  });
+
+  it('give the audit record as a file, whole', async () => {
+    const admin = bearer(await server.token('admin', { name: 'anna' }));
+    for (let index = 0; index < 250; index += 1) {
+      const payload = { name: `t ${index}`, role: 'viewer' };
+      await server.request({ method: 'POST', url: '/api/v1/tokens', headers: admin, payload });
+    }
+    const lines = await server.get('/audit/export?key=access/tokens', admin);
+    expect(lines.headers['content-disposition']).toBe('attachment; filename="etcron-audit.ndjson"');
+    expect(lines.headers['content-type']).toMatch(/^application\/x-ndjson/);
+    const records = lines.body
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { actor: object; changes: { after: string }[] });
+    expect(records).toHaveLength(250);
+    expect(records[0]).toMatchObject({ actor: { name: 'anna', role: 'admin', via: 'api' } });
+    expect(records[0]!.changes[0]!.after).toContain('t 249');
+
+    const csv = await server.get('/audit/export?format=csv', admin);
+    expect(csv.headers['content-type']).toMatch(/^text\/csv/);
+    const rows = csv.body.trimEnd().split('\r\n');
+    expect(rows).toHaveLength(251);
+    expect(rows[0]).toBe('"at","actor","role","via","key","before","after"');
+    expect(rows[1]).toMatch(/^"2\d{3}-.*Z","anna","admin","api","access\/tokens\/\w+","","\{""/);
+    expect((await server.get('/audit/export?format=xml', admin)).statusCode).toBe(400);
   });
 
   it('refuse what is no name and no duration', async () => {
