@@ -1,7 +1,7 @@
 /** What the cluster does with each limit: its size, who runs under it, who waits, and which jobs name it. */
 import type { LimitEntry } from '../view/limit-record.js';
 import { startTime } from '../view/firing-record.js';
-import { holdersOf, isInFlight } from '../view/turn-order.js';
+import { comesFirst, holdersOf, isInFlight } from '../view/turn-order.js';
 import { slotView, type Snapshot } from './snapshot.js';
 
 export interface LimitUsage {
@@ -13,6 +13,8 @@ export interface LimitUsage {
   readonly held: readonly string[];
   /** How many that are due wait, for this limit or for something else. */
   readonly waiting: number;
+  /** Their run ids, in the order of their turns. */
+  readonly waitingRuns: readonly string[];
   readonly jobs: readonly string[];
 }
 
@@ -24,13 +26,15 @@ export function limitUsage(snapshot: Snapshot, nowMs: number): LimitUsage[] {
   return names.map((name) => {
     const limit: LimitEntry | undefined = snapshot.limits.get(name);
     const named = jobs.get(name) ?? [];
-    const waiting = snapshot.firings.filter(
-      (firing) =>
-        named.includes(firing.id.job) &&
-        !isInFlight(view, firing) &&
-        firing.value.expanded === null &&
-        startTime(firing) <= nowMs,
-    );
+    const waiting = snapshot.firings
+      .filter(
+        (firing) =>
+          named.includes(firing.id.job) &&
+          !isInFlight(view, firing) &&
+          firing.value.expanded === null &&
+          startTime(firing) <= nowMs,
+      )
+      .sort((a, b) => (comesFirst(a, b) ? -1 : 1));
     return {
       name,
       size: limit?.size ?? null,
@@ -39,6 +43,7 @@ export function limitUsage(snapshot: Snapshot, nowMs: number): LimitUsage[] {
         .map(({ runId }) => runId)
         .sort(),
       waiting: waiting.length,
+      waitingRuns: waiting.map(({ runId }) => runId),
       jobs: named,
     };
   });

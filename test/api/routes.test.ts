@@ -31,9 +31,9 @@ describe('the cluster', () => {
     const status = await api.get('/api/v1/cluster');
     expect(status.json()).toMatchObject({
       healthy: true,
-      problems: ['no worker can run 1 job: see above'],
+      problems: ['1 job cannot run as things are: gpu'],
       workers: { active: 2, load: 1 },
-      jobs: { total: 5, ok: 4, broken: 1 },
+      jobs: { total: 5, ok: 4, broken: 1, cannotRun: 1 },
       firings: { inFlight: 1, late: 0 },
       cannotRun: [{ name: 'gpu', reason: '2 workers each have no label gpu=yes' }],
       broken: [{ name: 'bad' }],
@@ -309,6 +309,21 @@ describe('workers and limits', () => {
       limits: [{ name: 'db', size: 3, jobs: ['db'] }],
     });
     expect((await api.ask({ method: 'DELETE', url: '/api/v1/limits/db' })).status).toBe(409);
+  });
+
+  test('a limit says who runs under it and who waits, in their turn', async () => {
+    await api.ask({ method: 'PUT', url: '/api/v1/limits/one', payload: { size: 1 } });
+    for (const name of ['a', 'b', 'c'])
+      await api.cluster.putJob(name, { schedule: '0 0 1 1 *', command: 'run 60000', limits: ['one'] });
+    const runs: string[] = [];
+    for (const name of ['a', 'b', 'c']) {
+      const { run } = (await api.post(`/api/v1/jobs/${name}/runs`)).json<{ run: string }>();
+      runs.push(run);
+      await api.clock.advance(500);
+    }
+    expect((await api.get('/api/v1/limits')).json()).toMatchObject({
+      limits: [{ name: 'one', size: 1, held: [runs[0]], waiting: 2, waitingRuns: runs.slice(1) }],
+    });
     for (const name of ['a%20b', '..%2Fjobs%2Ffast', '%00', 'x'.repeat(200)]) {
       const odd = await api.ask({ method: 'PUT', url: `/api/v1/limits/${name}`, payload: { size: 3 } });
       expect([odd.status, odd.json()]).toMatchObject([400, { code: 'ETCRON_USAGE' }]);

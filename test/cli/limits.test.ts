@@ -37,6 +37,7 @@ describe('limits', () => {
     expect(stderr).toContain('Nothing runs under a limit that has no size.');
     expect((await cli.run('limits', 'list', '--json')).json<{ limits: LimitUsage[] }>().limits[0]).toEqual({
       ...{ name: 'db', size: 2, problem: null, held: [held], waiting: 1, jobs: ['a', 'b'] },
+      waitingRuns: [formatRunId(at('b', 30_000))],
     });
     expect((await cli.run('limits', 'delete', 'spare')).stdout).toBe('deleted spare\n');
     expect(sizeOf('spare')).toBeUndefined();

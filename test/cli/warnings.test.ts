@@ -91,7 +91,7 @@ describe('a job that no worker can run', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/No worker can run\n *JOB +WHY\n *gpu +a worker has no label gpu\n/);
     expect(stdout).toMatch(/^ *mail +a worker has no handler mail$/m);
-    expect(stdout).toContain('✗ no worker can run 2 jobs: see above');
+    expect(stdout).toContain('✗ 2 jobs cannot run as things are: gpu, mail');
     expect((await cli.run('status', '--json')).json()).toMatchObject({
       unplaceable: [
         { name: 'gpu', reason: 'a worker has no label gpu' },

@@ -45,7 +45,7 @@ export function clusterStatus({ live, feed, etcd, nowMs, nodeId }: StatusFacts):
     hasLeader: leader !== null,
     activeWorkers: active.length,
     skewed: skewed.map(({ nodeId: node }) => node),
-    unplaceable: jobs.cannotRun.length,
+    cannotRun: jobs.cannotRun.map(({ name }) => name),
     limitsWithoutSize: limitsWithoutSize(view, firings.due),
   });
   const toRuns = (entries: FiringEntry[]) =>
@@ -77,7 +77,7 @@ export function clusterStatus({ live, feed, etcd, nowMs, nodeId }: StatusFacts):
       load: workers.reduce((sum, { nodeId: node }) => sum + loadOf(view, node), 0),
       capacity: workers.reduce((sum, { value }) => sum + value.capacity, 0),
     },
-    jobs: jobs.counts,
+    jobs: { ...jobs.counts, cannotRun: jobs.cannotRun.length },
     firings: firings.counts,
     late: toRuns(firings.late),
     queued: toRuns(firings.queued),

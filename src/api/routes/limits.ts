@@ -6,6 +6,7 @@ import type { ApiApp, ApiServices } from '../services.js';
 import { ADMIN, answers, VIEWER } from './answers.js';
 
 const tags = ['limits'];
+const SHOWN = 50;
 
 export function limitRoutes(app: ApiApp, services: ApiServices): void {
   const { context, reader } = services;
@@ -29,7 +30,14 @@ export function limitRoutes(app: ApiApp, services: ApiServices): void {
         cursor: null,
       };
       const limits = limitUsage(snapshot, context.clock.now());
-      return { limits: limits.map((limit) => ({ ...limit, held: [...limit.held], jobs: [...limit.jobs] })) };
+      return {
+        limits: limits.map((limit) => ({
+          ...limit,
+          held: [...limit.held],
+          waitingRuns: limit.waitingRuns.slice(0, SHOWN),
+          jobs: [...limit.jobs],
+        })),
+      };
     },
   );
 

@@ -58,6 +58,7 @@ export const cluster = z
       paused: z.number().int(),
       broken: z.number().int(),
       done: z.number().int(),
+      cannotRun: z.number().int().describe('Of those that are ok: no worker or no limit lets them run'),
     }),
     firings: z.object({
       planned: z.number().int(),
@@ -68,8 +69,10 @@ export const cluster = z
     }),
     late: z.array(run).describe('The oldest of those that should have begun and have not'),
     queued: z.array(run).describe('The oldest of those that wait for their turn'),
-    cannotRun: z.array(named).describe('Jobs that no worker can run, and why'),
-    broken: z.array(named).describe('Jobs whose definitions are wrong, and the first problem of each'),
+    cannotRun: z.array(named).describe('Jobs that cannot run as things are, and why: the first 50'),
+    broken: z
+      .array(named)
+      .describe('Jobs whose definitions are wrong, and the first problem of each: the first 50'),
     paused: z.array(z.object({ name: z.string(), pause })),
     failedLately: z.object({
       from: time.describe('Since when they are counted'),
@@ -213,6 +216,9 @@ export const limitList = z.object({
         problem: z.string().nullable(),
         held: z.array(runId).describe('Who runs under it'),
         waiting: z.number().int(),
+        waitingRuns: z
+          .array(runId)
+          .describe('The first of those that wait, in the order of their turns; not more than 50'),
         jobs: z.array(z.string()),
       })
       .meta({ id: 'Limit' }),

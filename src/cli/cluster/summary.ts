@@ -58,7 +58,7 @@ export function summarize(snapshot: Snapshot, nowMs: number, endpoints: readonly
     hasLeader: leader !== null,
     activeWorkers: active.length,
     skewed: skewed.map(({ nodeId }) => nodeId),
-    unplaceable: unplaceable.length,
+    cannotRun: unplaceable.map(({ name }) => name),
     limitsWithoutSize: limitsWithoutSize(snapshot, nowMs),
   });
   return {
