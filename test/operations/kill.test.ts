@@ -38,6 +38,19 @@ it('ends a run that waits for a retry at once, not when the retry is due', async
   });
 });
 
+it('ends a running one for good, whatever its rules say of crashes and retries', async () => {
+  await cluster.addNodes('w1', 'w2');
+  const rules = { retries: { attempts: 3, delay: '1s' }, recovery: 'rerun' };
+  await cluster.putJob('long', { schedule: '1 12 * * *', command: 'run 600000', ...rules });
+  await cluster.clock.advance(65_000);
+  const [runId] = cluster.firings('long');
+  await done(requestKill(context, parseRunId(runId!)!, 'enough'));
+  await cluster.clock.advance(120_000);
+  expect(cluster.records('long').get(runId!)).toMatchObject({ outcome: 'killed', attempts: 1 });
+  expect(cluster.firings('long')).toEqual([]);
+  expect(cluster.processes.filter((process) => process.runId === runId)).toHaveLength(1);
+});
+
 it('ends a planned one before its time', async () => {
   await cluster.addNodes('w1', 'w2');
   await cluster.putJob('soon', { schedule: '*/10 * * * * *' });
