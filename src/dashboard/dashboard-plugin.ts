@@ -21,6 +21,7 @@ export const PAGE_ROUTES = [
   '/runs',
   '/runs/:job/:due',
   '/workers',
+  '/limits',
   '/audit',
   '/tokens',
 ] as const;

@@ -75,11 +75,19 @@ test('deleting says what stays, and leads back to the list', async () => {
 
 test('killing says how many process trees on which worker, by keyboard alone', async () => {
   const data = ordinaryData(Date.now());
+  const billing = data.jobs.find(({ name }) => name === 'billing-sync')!;
+  billing.definition = { ...billing.definition, retries: { attempts: 3 } };
+  billing.underWay = [{ ...data.runs[0]!, run: `${data.runs[0]!.run}+next`, state: 'queued' }];
   const { page, api } = await browser.open(data, `/runs/${data.runs[0]!.run}`);
   const kill = page.getByRole('button', { name: 'Kill' });
   await kill.focus();
   await page.keyboard.press('Enter');
-  expect(await dialog(page).innerText()).toContain('Kills 1 process tree on w-1');
+  const said = await dialog(page).innerText();
+  expect(said).toContain('Kills 1 process tree on w-1');
+  // What comes after: the rules of the job say nothing else.
+  expect(said).toContain('recovery: rerun is for a worker that dies, not for a kill');
+  expect(said).toContain('No retry follows, although 2 attempts would be left.');
+  expect(said).toContain('1 run of it waits for its turn');
   // The focus stays within, and comes back.
   for (let times = 0; times < 8; times += 1) {
     await page.keyboard.press('Tab');
@@ -128,6 +136,67 @@ test('draining says who takes over with how much room; the page shows it', async
     'workers/w-1/resume',
     'cluster/hand-over',
   ]);
+});
+
+test('the dialog of a kill follows the rules of the job', async () => {
+  const data = ordinaryData(Date.now());
+  const billing = data.jobs.find(({ name }) => name === 'billing-sync')!;
+  Object.assign(billing, { recovery: 'abandon', kind: 'http', next: null });
+  const { page } = await browser.open(data, `/runs/${data.runs[0]!.run}`);
+  await page.getByRole('button', { name: 'Kill' }).click();
+  const said = await dialog(page).innerText();
+  expect(said).toContain('Closes the connection of 1 request on w-1');
+  expect(said).toContain('as with recovery: abandon');
+  expect(said).toMatch(/No retry follows\.\s*(Why|$)/);
+});
+
+test('limits say who runs and who waits; an admin changes them, makes new ones, deletes unused ones', async () => {
+  const { page, api } = await browser.open(ordinaryData(Date.now()), '/');
+  await page.locator('.station').waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('l');
+  await page.waitForURL('**/limits');
+  const database = page.getByRole('article', { name: 'database' });
+  const text = await database.innerText();
+  expect(text).toMatch(/1 of 2 in use\s+2 runs wait/);
+  expect(text).toMatch(/Under way\s+billing-sync\/[^]*Waiting, in their turn\s+report-eu\/[^]*backup\//);
+  expect(text).toMatch(/4 jobs:\s+backup\s+billing-sync\s+report-eu\s+and 1 more/);
+  expect(await page.getByRole('article', { name: 'mail' }).innerText()).toContain('Nothing of 1 job runs');
+  await database.getByRole('button', { name: 'Change' }).click();
+  await dialog(page).getByLabel('Size').fill('0');
+  expect(await dialog(page).innerText()).toContain('1 run under way go');
+  await dialog(page).getByLabel('Size').fill('-1');
+  await page.keyboard.press('Enter');
+  await dialog(page).getByLabel('Size').fill('3');
+  expect(await dialog(page).innerText()).toContain('2 of 2 runs that wait may start at once');
+  await page.keyboard.press('Enter');
+  await database.getByText('1 of 3 in use').waitFor();
+  await page.getByRole('button', { name: 'New limit' }).click();
+  await dialog(page).getByLabel('Name, as jobs name it').fill('licences');
+  await dialog(page).getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('article', { name: 'licences' }).waitFor();
+  await page.getByRole('article', { name: 'spare' }).getByRole('button', { name: 'Delete' }).click();
+  await dialog(page).getByRole('button', { name: 'Delete the limit' }).click();
+  await page.getByRole('article', { name: 'spare' }).waitFor({ state: 'detached' });
+  expect(await database.getByRole('button', { name: 'Delete' }).count()).toBe(0);
+  expect(api.changes.map(({ method, url, body }) => [method, url.slice(8), body])).toEqual([
+    ['PUT', 'limits/database', { size: 3 }],
+    ['PUT', 'limits/licences', { size: 1 }],
+    ['DELETE', 'limits/spare', undefined],
+  ]);
+});
+
+test('the audit record is downloaded as a file, of what was searched for', async () => {
+  const { page } = await browser.open(ordinaryData(Date.now()), '/audit?key=backup');
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Download as JSON lines' }).click(),
+  ]);
+  expect(download.suggestedFilename()).toBe('etcron-audit.ndjson');
+  expect(download.url()).toContain('/api/v1/audit/export?format=ndjson&key=backup');
+  expect(await page.getByRole('link', { name: 'Download as CSV' }).getAttribute('href')).toContain(
+    'format=csv',
+  );
 });
 
 test('a token is shown once, and can be revoked', async () => {

@@ -19,6 +19,7 @@ function pagesOf(data: ReturnType<typeof ordinaryData>): [string, string][] {
       failed ? 'Course' : 'there is none',
     ],
     ['/workers', 'Workers'],
+    ['/limits', 'Limits'],
     ['/audit', 'Audit'],
     ['/tokens', 'Tokens'],
     ['/no/such/page', ''],
@@ -81,11 +82,10 @@ test('an empty cluster says how to make the first job, and how to start a worker
 
 test('the overview says what went wrong, what runs, what comes and who leads', async () => {
   const { page } = await browser.open(ordinaryData(Date.now()), '/');
-  const problems = page.locator('.problems');
+  const problems = page.locator('.problems', { hasText: 'Needs a look' });
   await problems.waitFor();
   const text = await problems.innerText();
-  for (const part of ['report-eu', 'exit code 2', 'gpu-train', 'no worker has the label gpu=a100', 'typo'])
-    expect(text).toContain(part);
+  for (const part of ['report-eu', 'exit code 2']) expect(text).toContain(part);
   const departures = page.locator('.board', { hasText: 'Departures' });
   expect(await departures.innerText()).toMatch(/billing-sync\s+running/);
   expect(await departures.innerText()).toContain('paused: quarter is closed (ann)');
@@ -93,6 +93,64 @@ test('the overview says what went wrong, what runs, what comes and who leads', a
   expect(await arrivals.innerText()).toMatch(/exit 2 · 1.2 s\s+\+\d ms/);
   expect(await page.locator('.head-leader').innerText()).toContain('w-2');
   expect(await page.locator('.time-line svg').getAttribute('aria-label')).toMatch(/4 failed.*Next hour: 7/);
+});
+
+test('what can never run is listed whole, each job with its reason and where that is mended', async () => {
+  const data = ordinaryData(Date.now());
+  data.problems = ['2 jobs cannot run as things are: gpu-train, mail-out'];
+  data.jobs.push({ ...data.jobs[0]!, name: 'mail-out', cannotRun: 'the limit mail has no size' });
+  const { page } = await browser.open(data, '/');
+  const panel = page.locator('.problems', { hasText: 'Can’t run' });
+  const line = (name: string) => panel.locator('.problem-line', { hasText: name });
+  await line('gpu-train').waitFor();
+  expect(await panel.locator('.problem-line').count()).toBe(3);
+  expect(await line('gpu-train').innerText()).toContain('no worker has the label gpu=a100');
+  expect(await line('typo').innerText()).toContain('scheduel is not a field of a job');
+  expect(await line('mail-out').getByRole('link', { name: 'Limits' }).getAttribute('href')).toBe('/limits');
+  expect(await page.locator('.figures').innerText()).toMatch(/3\s+can’t run/);
+  // It is not said twice, and nothing points to a place where nothing is.
+  expect(await page.locator('main').innerText()).not.toMatch(/see above|as things are/);
+  await line('gpu-train').getByRole('link', { name: 'gpu-train' }).click();
+  await page.getByText('No worker can run it.').waitFor();
+});
+
+test('charts tell their numbers to the mouse, to the keyboard, and as a table', async () => {
+  const { page } = await browser.open(ordinaryData(Date.now()), '/');
+  const lateness = page.getByRole('slider', { name: /^Lateness/ });
+  await lateness.hover({ position: { x: 500, y: 60 } });
+  const tip = page.locator('.chart-tip');
+  expect(await tip.innerText()).toMatch(/^\d\d:\d\d–\d\d:\d\d\s+median\s+\d ms\s+95 %\s+\d ms/);
+  await page.mouse.move(5, 5);
+  await tip.waitFor({ state: 'detached' });
+
+  await lateness.focus();
+  await page.keyboard.press('Home');
+  const said = () => lateness.getAttribute('aria-valuetext');
+  const first = await said();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowRight');
+  expect(await said()).toMatch(
+    /^\d\d:\d\d–\d\d:\d\d: median \d ms, 95 % \d ms, 99 % \d ms, most \d ms, runs \d/,
+  );
+  expect(await said()).not.toBe(first);
+  expect(await tip.innerText()).toContain((await said())!.slice(0, 11));
+  await page.keyboard.press('Escape');
+  await tip.waitFor({ state: 'detached' });
+
+  const outcomes = page.locator('.panel', { hasText: 'Outcomes' });
+  await outcomes.getByText('Numbers').click();
+  const cells = await outcomes.locator('tbody tr', { hasText: '1' }).first().innerText();
+  expect(cells).toMatch(/\d\d:\d\d–\d\d:\d\d/);
+  expect(await outcomes.locator('thead').innerText()).toMatch(/Time\s+lost\s+failed\s+skipped\s+ok/);
+
+  const timeLine = page.getByRole('slider', { name: /^Time line/ });
+  await timeLine.focus();
+  await page.keyboard.press('ArrowLeft');
+  expect(await timeLine.getAttribute('aria-valuetext')).toMatch(/: .*(running|ok) \d/);
+  expect(await accessibilityProblems(page)).toEqual([]);
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/runs?from=*');
 });
 
 test('times are in the zone of the viewer, in UTC, or in that of the job', async () => {

@@ -23,7 +23,8 @@ export interface Opened {
 /** One browser for the tests of a file; whatever a test opens is closed after it. */
 export function useBrowser(): {
   open: (data: FakeData, path: string, options?: PageOptions) => Promise<Opened>;
-  browser: () => Browser;
+  /** A page of whatever serves it. */
+  openUrl: (url: string, options?: PageOptions) => Promise<Omit<Opened, 'api'>>;
 } {
   let browser: Browser | undefined;
   const contexts: BrowserContext[] = [];
@@ -37,7 +38,11 @@ export function useBrowser(): {
   });
   afterAll(() => browser?.close());
   return {
-    browser: () => browser!,
+    async openUrl(url, options) {
+      const opened = await openPage(browser!, url, options);
+      contexts.push(opened.context);
+      return opened;
+    },
     async open(data, path, options) {
       const api = new FakeApi(PAGE_DIR, data);
       await api.start();

@@ -1,6 +1,6 @@
 /** Made-up clusters for the page: an ordinary one, an empty one, and an absurd one. */
 import type { FakeData, JobData, RunData, WorkerData } from './fake-api.js';
-import { iso } from './fake-api.js';
+import { iso, limit } from './fake-api.js';
 
 const MINUTE_MS = 60_000;
 
@@ -13,6 +13,7 @@ export function emptyData(nowMs: number): FakeData {
     runs: [],
     workers: [],
     problems: [],
+    limits: [],
     audit: [],
     tokens: [],
     history: [],
@@ -215,6 +216,16 @@ export function ordinaryData(nowMs: number): FakeData {
         drain: { by: 'ann', reason: 'kernel update', at: iso(nowMs - MINUTE_MS) },
       }),
     ],
+    limits: [
+      limit('database', 2, {
+        held: [running.run],
+        waiting: 2,
+        waitingRuns: [run('report-eu', at(-1)).run, run('backup', at(0)).run],
+        jobs: ['backup', 'billing-sync', 'report-eu', 'report-us'],
+      }),
+      limit('mail', null, { jobs: ['cache'] }),
+      limit('spare', 5),
+    ],
     audit: [
       {
         id: 'a1',
@@ -288,6 +299,14 @@ export function absurdData(nowMs: number): FakeData {
       load: index * 1_000,
       capacity: 60_000,
       labels: Object.fromEntries(Array.from({ length: 8 }, (_, label) => [`label-${label}`, 'v'.repeat(80)])),
+    }),
+  );
+  data.limits = Array.from({ length: 40 }, (_, index) =>
+    limit(index % 2 === 0 ? `${LONG_NAME.slice(0, 122)}-${index}` : `limit-${index}`, index * 2_500, {
+      held: Array.from({ length: 60 }, (__, held) => `${LONG_NAME}/${iso(nowMs + held)}`),
+      waiting: 1_000_000,
+      waitingRuns: Array.from({ length: 50 }, (__, waits) => `${LONG_NAME}/${iso(nowMs - waits)}`),
+      jobs: Array.from({ length: 200 }, () => LONG_NAME),
     }),
   );
   data.problems = ['etcd: the database of 7.9 GB is close to its quota', reason];

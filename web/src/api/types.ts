@@ -20,6 +20,8 @@ export type Stats = z.output<typeof cluster.stats>;
 export type Timeline = z.output<typeof cluster.timeline>;
 export type TimelineBucket = Timeline['buckets'][number];
 export type ComingRun = z.output<typeof cluster.comingRun>;
+export type LimitList = z.output<typeof cluster.limitList>;
+export type Limit = LimitList['limits'][number];
 export type Worker = z.output<typeof cluster.worker>;
 export type WorkerList = z.output<typeof cluster.workerList>;
 

@@ -144,6 +144,11 @@ function Menu({ onHelp }: { onHelp: () => void }) {
         </label>
         <ul class="menu-links">
           <li>
+            <Link href="/limits" onClick={close}>
+              Limits
+            </Link>
+          </li>
+          <li>
             <Link href="/audit" onClick={close}>
               Audit
             </Link>

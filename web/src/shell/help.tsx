@@ -6,6 +6,7 @@ const KEYS: readonly [string, string][] = [
   ['g j', 'jobs'],
   ['g r', 'runs'],
   ['g w', 'workers'],
+  ['g l', 'limits'],
   ['g a', 'audit'],
   ['t', 'light or dark'],
   ['z', 'time zone: yours, UTC, that of the job'],

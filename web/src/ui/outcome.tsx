@@ -1,5 +1,6 @@
 /** How a firing ended, or how far it is: a shape, a word and a colour, always the same three together. */
-import type { Outcome, Run, RunState } from '../api/types.js';
+import type { Outcome, OutcomeCounts, Run, RunState } from '../api/types.js';
+import { countText } from '../format/words.js';
 import { Icon, type IconName } from './icon.js';
 
 export type Tone = 'ok' | 'failed' | 'late' | 'skipped' | 'lost' | 'plain';
@@ -43,6 +44,19 @@ export const OUTCOMES_BY_WEIGHT: readonly Outcome[] = [
   'failed',
   'lost',
 ];
+
+/** The worst first. */
+export const OUTCOME_WORDS: readonly string[] = [...OUTCOMES_BY_WEIGHT]
+  .reverse()
+  .map((outcome) => OUTCOME_LOOKS[outcome].word);
+
+/** The words and numbers of those that there are, the worst first. */
+export function outcomeValues(outcomes: OutcomeCounts): [string, string][] {
+  return [...OUTCOMES_BY_WEIGHT]
+    .reverse()
+    .filter((outcome) => outcomes[outcome])
+    .map((outcome) => [OUTCOME_LOOKS[outcome].word, countText(outcomes[outcome]!)]);
+}
 
 export function lookOf(run: Pick<Run, 'state' | 'outcome'>): Look {
   if (run.outcome !== null) return OUTCOME_LOOKS[run.outcome];

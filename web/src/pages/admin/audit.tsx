@@ -6,12 +6,18 @@ import type { ApiProblem } from '../../api/problem.js';
 import { asProblem } from '../../api/problem.js';
 import type { AuditList, AuditRecord } from '../../api/types.js';
 import { plural } from '../../format/words.js';
+import { may } from '../../live/session.js';
 import { useTitle } from '../../shell/title.js';
+import { Icon } from '../../ui/icon.js';
 import { Moment } from '../../ui/moment.js';
 import { Panel } from '../../ui/panel.js';
 import { Empty, Problem, Skeleton } from '../../ui/states.js';
 
 const PAGE_SIZE = 100;
+const EXPORTS = [
+  ['ndjson', 'JSON lines'],
+  ['csv', 'CSV'],
+] as const;
 const TYPING_PAUSE_MS = 250;
 
 export function Audit() {
@@ -61,6 +67,22 @@ export function Audit() {
           placeholder="Part of what was changed, such as the name of a job"
           onInput={(event) => setText(event.currentTarget.value)}
         />
+        {may('operator') && (
+          <span class="audit-export">
+            <span class="muted">{key === '' ? 'All of it:' : 'All that match:'}</span>
+            {EXPORTS.map(([format, name]) => (
+              <a
+                key={format}
+                class="button small"
+                href={`/api/v1/audit/export${query({ format, key })}`}
+                download
+                aria-label={`Download as ${name}`}
+              >
+                <Icon name="down" /> {name}
+              </a>
+            ))}
+          </span>
+        )}
       </div>
       <Panel label="Changes">
         {problem ? (

@@ -265,10 +265,18 @@ function Notices({ job }: { job: JobDetails }) {
         <div class="notice tone-failed">
           <Icon name="ban" />
           <div>
-            <p class="strong">No worker can run it.</p>
+            <p class="strong">
+              {job.cannotRun.startsWith('the limit ')
+                ? 'A limit keeps it from running.'
+                : 'No worker can run it.'}
+            </p>
             <p>{job.cannotRun}</p>
             <p>
-              <Link href="/workers">Workers and their labels</Link>
+              {job.cannotRun.startsWith('the limit ') ? (
+                <Link href="/limits">Limits</Link>
+              ) : (
+                <Link href="/workers">Workers and their labels</Link>
+              )}
             </p>
           </div>
         </div>

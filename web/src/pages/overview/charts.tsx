@@ -4,8 +4,9 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Stats } from '../../api/types.js';
 import { durationText, minuteText, shownZone } from '../../format/time.js';
-import { plural } from '../../format/words.js';
-import { OUTCOME_LOOKS, OUTCOMES_BY_WEIGHT } from '../../ui/outcome.js';
+import { countText, plural } from '../../format/words.js';
+import { ChartPoints, PointTable, type Point } from '../../ui/chart-points.js';
+import { OUTCOME_LOOKS, OUTCOME_WORDS, OUTCOMES_BY_WEIGHT, outcomeValues } from '../../ui/outcome.js';
 import { Panel } from '../../ui/panel.js';
 import { theme } from '../../ui/theme.js';
 
@@ -44,6 +45,10 @@ function Lateness({ stats }: { stats: Stats }) {
           { label: 'median', stroke: color('--text'), width: 1.5, points: { show: false }, spanGaps: true },
         ]}
         valueText={(value) => durationText(value)}
+        points={stats.buckets.map((bucket) => ({
+          title: stretchText(bucket.from, stats.bucketMs),
+          values: latenessValues(bucket.latenessMs),
+        }))}
       />
     </Panel>
   );
@@ -82,9 +87,31 @@ function Outcomes({ stats }: { stats: Stats }) {
           }))
         }
         valueText={(value) => (Number.isInteger(value) ? String(value) : '')}
+        points={stats.buckets.map((bucket) => ({
+          title: stretchText(bucket.from, stats.bucketMs),
+          values: outcomeValues(bucket.outcomes),
+        }))}
       />
     </Panel>
   );
+}
+
+/** `12:41–12:42` */
+function stretchText(from: string, lengthMs: number): string {
+  const fromMs = Date.parse(from);
+  const zone = shownZone();
+  return `${minuteText(fromMs, zone)}–${minuteText(fromMs + lengthMs, zone)}`;
+}
+
+function latenessValues(lateness: Stats['totals']['latenessMs']): [string, string][] {
+  if (lateness === null) return [];
+  return [
+    ['median', durationText(lateness.p50)],
+    ['95 %', durationText(lateness.p95)],
+    ['99 %', durationText(lateness.p99)],
+    ['most', durationText(lateness.max)],
+    ['runs', countText(lateness.count)],
+  ];
 }
 
 function color(variable: string): string {
@@ -96,11 +123,13 @@ function Chart({
   data,
   series,
   valueText,
+  points,
 }: {
   label: string;
   data: (number | null)[][];
   series: () => uPlot.Series[];
   valueText: (value: number) => string;
+  points: readonly Point[];
 }) {
   const holder = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
@@ -153,5 +182,24 @@ function Chart({
 
   useEffect(() => chart.current?.setData(data as uPlot.AlignedData), [data]);
 
-  return <div class="chart" ref={holder} role="img" aria-label={label} />;
+  // The place of the area within the drawing, beside the axis.
+  const areaLeft = (): number =>
+    (chart.current?.over.getBoundingClientRect().left ?? 0) -
+    (holder.current?.getBoundingClientRect().left ?? 0);
+  return (
+    <>
+      <div class="chart">
+        <ChartPoints
+          label={label}
+          points={points}
+          start={points.length - 1}
+          placeOf={(index) => areaLeft() + (chart.current?.valToPos(Number(data[0]![index] ?? 0), 'x') ?? 0)}
+          indexAt={(px) => chart.current?.posToIdx(px - areaLeft()) ?? 0}
+        >
+          <div ref={holder} role="img" aria-label={label} />
+        </ChartPoints>
+      </div>
+      <PointTable label={label} points={points} order={OUTCOME_WORDS} />
+    </>
+  );
 }

@@ -1,18 +1,19 @@
 import type { ComponentChildren } from 'preact';
 import { Link } from 'wouter-preact';
 import type { Cluster, Timeline } from '../../api/types.js';
-import { jobsHref, runsHref } from '../../format/links.js';
+import { runsHref } from '../../format/links.js';
 import { coarseText } from '../../format/time.js';
 import { countText } from '../../format/words.js';
 import { now } from '../../live/now.js';
 import type { Tone } from '../../ui/outcome.js';
+import { STUCK_JOBS, stuckCount } from './cannot-run.js';
 import { FAILED_RUNS } from './problems.js';
 
 /** The answers in numbers. A number has a colour only when somebody should look. */
 export function Figures({ cluster, timeline }: { cluster: Cluster; timeline: Timeline | null }) {
-  const { failedLately, late, cannotRun, broken, firings, workers } = cluster;
+  const { failedLately, late, firings, workers } = cluster;
   const lateCount = Math.max(firings.late, late.length);
-  const stuck = cannotRun.length + broken.length;
+  const stuck = stuckCount(cluster);
   const next = timeline?.coming.find(({ due, pause }) => pause === null && Date.parse(due) > now.value);
   return (
     <ul class="figures">
@@ -30,7 +31,7 @@ export function Figures({ cluster, timeline }: { cluster: Cluster; timeline: Tim
       />
       <Figure
         tone={stuck > 0 ? 'failed' : 'plain'}
-        href={jobsHref({ state: 'cannot-run,broken' })}
+        href={STUCK_JOBS}
         value={countText(stuck)}
         label="can’t run"
       />

@@ -9,6 +9,7 @@ import { useCluster } from '../../shell/header.js';
 import { Panel } from '../../ui/panel.js';
 import { Loaded, Skeleton } from '../../ui/states.js';
 import { Arrivals, Departures } from './boards.js';
+import { CannotRun } from './cannot-run.js';
 import { Figures } from './figures.js';
 import { Problems } from './problems.js';
 import { TimeLine } from './time-line.js';
@@ -40,6 +41,7 @@ export function Overview() {
             <Figures cluster={data} timeline={timeline.data} />
             {data.jobs.total === 0 && <FirstJob />}
             <Problems cluster={data} />
+            <CannotRun cluster={data} />
           </>
         )}
       </Loaded>

@@ -1,8 +1,7 @@
 /** What somebody should look at, a line each, worst first; nothing at all when there is nothing. */
-import type { ComponentChildren } from 'preact';
 import { Link } from 'wouter-preact';
 import type { Cluster, Run } from '../../api/types.js';
-import { jobHref, jobsHref, runHref, runsHref } from '../../format/links.js';
+import { runHref, runsHref } from '../../format/links.js';
 import { coarseText } from '../../format/time.js';
 import { now } from '../../live/now.js';
 import { Icon } from '../../ui/icon.js';
@@ -13,8 +12,6 @@ import { endText } from './boards.js';
 
 const MAX_LINES = 5;
 
-const CANNOT_RUN: Look = { tone: 'failed', icon: 'ban', word: 'can’t run' };
-const BROKEN: Look = { tone: 'failed', icon: 'warning', word: 'broken' };
 const LATE: Look = { tone: 'late', icon: 'clock', word: 'late' };
 
 interface Line {
@@ -23,24 +20,21 @@ interface Line {
   readonly job: string;
   readonly href: string;
   readonly text: string;
-  readonly at: string | null;
+  readonly at: string;
 }
 
 export const FAILED_RUNS = runsHref({ outcome: 'failed,timed_out,killed,lost,missed' });
 
 export function Problems({ cluster }: { cluster: Cluster }) {
-  const { failedLately, late, cannotRun, broken, firings } = cluster;
-  // What refers to lists stands in the lines below, one by one.
-  const problems = cluster.problems.filter((problem) => !problem.endsWith('see above'));
+  const { failedLately, late, firings } = cluster;
+  // Each of these has its line in the panel of what cannot run.
+  const problems = cluster.problems.filter((problem) => !/^\d+ jobs? cannot run/.test(problem));
   const failures = byJob(failedLately.runs);
   const lines: Line[] = [
     ...late.map((run) => lateLine(run)),
     ...failures.map(([run, count]) => failedLine(run, count)),
-    ...cannotRun.map(({ name, reason }) => jobLine(CANNOT_RUN, name, reason)),
-    ...broken.map(({ name, reason }) => jobLine(BROKEN, name, reason)),
   ];
   if (problems.length + lines.length === 0) return null;
-  const stuck = cannotRun.length + broken.length;
   return (
     <Panel
       title="Needs a look"
@@ -51,7 +45,6 @@ export function Problems({ cluster }: { cluster: Cluster }) {
           {late.length > 0 && (
             <Link href={runsHref({ state: 'late' })}>{Math.max(late.length, firings.late)} late</Link>
           )}
-          {stuck > 0 && <Link href={jobsHref({ state: 'cannot-run,broken' })}>{stuck} can’t run</Link>}
         </span>
       }
     >
@@ -73,7 +66,9 @@ export function Problems({ cluster }: { cluster: Cluster }) {
             <span class="muted clip problem-text" title={line.text}>
               {line.text}
             </span>
-            <Time at={line.at} />
+            <span class="muted right problem-at">
+              <Moment at={line.at} />
+            </span>
           </li>
         ))}
       </ul>
@@ -81,11 +76,7 @@ export function Problems({ cluster }: { cluster: Cluster }) {
   );
 }
 
-function Time({ at }: { at: string | null }): ComponentChildren {
-  return <span class="muted right problem-at">{at !== null && <Moment at={at} />}</span>;
-}
-
-/** Of each kind some, where not all have room: one job that fails each minute must not hide what cannot run. */
+/** Of each kind some, where not all have room: one job that fails each minute must not hide what is late. */
 function fairly(lines: readonly Line[]): Line[] {
   if (lines.length <= MAX_LINES) return [...lines];
   const chosen = new Set<Line>();
@@ -132,8 +123,4 @@ function lateLine(run: Run): Line {
     text: `by ${since}: ${run.why ?? 'nobody has claimed it'}`,
     at: run.due,
   };
-}
-
-function jobLine(look: Look, name: string, reason: string): Line {
-  return { key: `${look.word} ${name}`, look, job: name, href: jobHref(name), text: reason, at: null };
 }

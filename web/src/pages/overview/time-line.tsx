@@ -2,15 +2,22 @@
  * The last hour and the next one, a bar a minute: what ended, by its due time, above what it became; then outlines of
  * what comes. The line in the middle is now.
  */
-import { useState } from 'preact/hooks';
-import { useLocation } from 'wouter-preact';
+import { Link, useLocation } from 'wouter-preact';
 import type { OutcomeCounts, Timeline, TimelineBucket } from '../../api/types.js';
 import { runsHref } from '../../format/links.js';
 import { minuteText, shownZone } from '../../format/time.js';
-import { plural } from '../../format/words.js';
+import { countText, plural } from '../../format/words.js';
 import { now } from '../../live/now.js';
-import { OUTCOME_LOOKS, OUTCOMES_BY_WEIGHT, type Tone } from '../../ui/outcome.js';
+import { ChartPoints, PointTable } from '../../ui/chart-points.js';
+import {
+  OUTCOME_LOOKS,
+  OUTCOME_WORDS,
+  OUTCOMES_BY_WEIGHT,
+  outcomeValues,
+  type Tone,
+} from '../../ui/outcome.js';
 
+const COLUMNS = [...OUTCOME_WORDS, 'running', 'to come'];
 const HEIGHT = 88;
 const WIDTH = 1_000;
 /** A bar of one firing can still be seen beside one of thousands. */
@@ -21,7 +28,6 @@ const TONES: readonly Tone[] = ['ok', 'skipped', 'late', 'lost', 'failed'];
 
 export function TimeLine({ timeline }: { timeline: Timeline }) {
   const [, navigate] = useLocation();
-  const [chosen, setChosen] = useState<number | null>(null);
   const fromMs = Date.parse(timeline.from);
   const toMs = Date.parse(timeline.to);
   const { buckets, bucketMs } = timeline;
@@ -33,51 +39,70 @@ export function TimeLine({ timeline }: { timeline: Timeline }) {
   const height = (count: number): number =>
     count === 0 ? 0 : LEAST + (HEIGHT - LEAST) * Math.sqrt(count / most) * 0.92;
   const nowX = x(now.value);
-  const shown = chosen === null ? null : (buckets[chosen] ?? null);
+  const points = buckets.map((bucket) => ({
+    title: `${minuteText(Date.parse(bucket.from), zone)}–${minuteText(Date.parse(bucket.from) + bucketMs, zone)}`,
+    values: valuesOf(bucket),
+  }));
+  const isPast = (index: number): boolean => Date.parse(buckets[index]?.from ?? '') <= now.value;
+  const hrefOf = (index: number): string => {
+    const from = buckets[index]!.from;
+    return runsHref({ from, to: new Date(Date.parse(from) + bucketMs).toISOString(), state: 'any' });
+  };
 
   return (
     <figure class="time-line">
       <figcaption>
-        {shown ? <BucketText bucket={shown} bucketMs={bucketMs} zone={zone} /> : <Sums timeline={timeline} />}
+        <Sums timeline={timeline} />
       </figcaption>
-      <svg
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={summary(timeline)}
-        onPointerMove={(event) => {
-          const box = event.currentTarget.getBoundingClientRect();
-          setChosen(Math.floor(((event.clientX - box.left) / box.width) * buckets.length));
-        }}
-        onPointerLeave={() => setChosen(null)}
-        onClick={() => {
-          if (!shown || Date.parse(shown.from) > now.value) return;
-          const from = Date.parse(shown.from);
-          navigate(runsHref({ from: shown.from, to: new Date(from + bucketMs).toISOString(), state: 'any' }));
+      <ChartPoints
+        label="Time line, minute by minute"
+        points={points}
+        start={Math.floor((nowX / WIDTH) * buckets.length)}
+        placeOf={(index, width) => ((index + 0.5) / buckets.length) * width}
+        indexAt={(px, width) => Math.floor((px / width) * buckets.length)}
+        onOpen={(index) => {
+          if (isPast(index)) navigate(hrefOf(index));
         }}
       >
-        {[0.25, 0.5, 0.75].map((share) => (
-          <line key={share} class="time-line-hour" x1={share * WIDTH} x2={share * WIDTH} y1="0" y2={HEIGHT} />
-        ))}
-        {shown && (
-          <rect class="time-line-chosen" x={chosen! * barWidth} y="0" width={barWidth} height={HEIGHT} />
-        )}
-        {buckets.map((bucket, index) => (
-          <Bar
-            key={bucket.from}
-            bucket={bucket}
-            x={index * barWidth + barWidth * 0.16}
-            width={barWidth * 0.68}
-            height={height}
-          />
-        ))}
-        <line class="time-line-now" x1={nowX} x2={nowX} y1="0" y2={HEIGHT} />
-      </svg>
+        <svg
+          viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+          preserveAspectRatio="none"
+          role="img"
+          aria-label={summary(timeline)}
+        >
+          {[0.25, 0.5, 0.75].map((share) => (
+            <line
+              key={share}
+              class="time-line-hour"
+              x1={share * WIDTH}
+              x2={share * WIDTH}
+              y1="0"
+              y2={HEIGHT}
+            />
+          ))}
+          {buckets.map((bucket, index) => (
+            <Bar
+              key={bucket.from}
+              bucket={bucket}
+              x={index * barWidth + barWidth * 0.16}
+              width={barWidth * 0.68}
+              height={height}
+            />
+          ))}
+          <line class="time-line-now" x1={nowX} x2={nowX} y1="0" y2={HEIGHT} />
+        </svg>
+      </ChartPoints>
       <div class="time-line-hours" aria-hidden="true">
         {[0, 0.25, 0.5, 0.75, 1].map((share) => (
           <span key={share}>{minuteText(fromMs + share * (toMs - fromMs), zone)}</span>
         ))}
       </div>
+      <PointTable
+        label="Runs and due times by minute"
+        points={points}
+        order={COLUMNS}
+        linkOf={(index, text) => (isPast(index) ? <Link href={hrefOf(index)}>{text}</Link> : text)}
+      />
     </figure>
   );
 }
@@ -127,27 +152,11 @@ function Bar({
   );
 }
 
-function BucketText({ bucket, bucketMs, zone }: { bucket: TimelineBucket; bucketMs: number; zone: string }) {
-  const from = Date.parse(bucket.from);
-  const parts = partsOf(bucket);
-  return (
-    <span>
-      <span class="strong">
-        {minuteText(from, zone)}–{minuteText(from + bucketMs, zone)}
-      </span>{' '}
-      {parts.length === 0 ? 'nothing' : parts.join(', ')}
-    </span>
-  );
-}
-
-function partsOf(bucket: TimelineBucket): string[] {
+function valuesOf(bucket: TimelineBucket): [string, string][] {
   return [
-    ...[...OUTCOMES_BY_WEIGHT]
-      .reverse()
-      .filter((outcome) => bucket.outcomes[outcome])
-      .map((outcome) => `${bucket.outcomes[outcome]} ${OUTCOME_LOOKS[outcome].word}`),
-    ...(bucket.running > 0 ? [`${bucket.running} running`] : []),
-    ...(bucket.coming > 0 ? [`${bucket.coming} to come`] : []),
+    ...outcomeValues(bucket.outcomes),
+    ...(bucket.running > 0 ? [['running', countText(bucket.running)] as [string, string]] : []),
+    ...(bucket.coming > 0 ? [['to come', countText(bucket.coming)] as [string, string]] : []),
   ];
 }
 
@@ -182,10 +191,8 @@ function sums(timeline: Timeline): { ended: number; running: number; coming: num
     for (const outcome of OUTCOMES_BY_WEIGHT)
       outcomes[outcome] = (outcomes[outcome] ?? 0) + (bucket.outcomes[outcome] ?? 0);
   }
-  const words = [...OUTCOMES_BY_WEIGHT]
-    .reverse()
-    .filter((outcome) => outcomes[outcome])
-    .map((outcome) => `${outcomes[outcome]} ${OUTCOME_LOOKS[outcome].word}`)
+  const words = outcomeValues(outcomes)
+    .map(([word, count]) => `${count} ${word}`)
     .join(', ');
   return { ...found, words };
 }

@@ -289,7 +289,6 @@ function RunAction({
       </ActionDialog>
     );
   const isRunning = run.worker !== null && (run.state === 'running' || run.state === 'claimed');
-  const most = maxAttempts(job);
   return (
     <ActionDialog
       title="Kill"
@@ -306,22 +305,58 @@ function RunAction({
       <p>
         {isRunning ? (
           <>
-            Kills 1 process tree on <b class="mono">{run.worker}</b>: attempt {run.attempts} of {name}.
+            {KILLS[job?.kind ?? 'command']} on <b class="mono">{run.worker}</b>: attempt {run.attempts} of{' '}
+            {name}.
           </>
         ) : (
           <>Withdraws 1 firing of {name}, which is not running now.</>
         )}
       </p>
+      <AfterKill run={run} job={job} />
+    </ActionDialog>
+  );
+}
+
+const KILLS: Readonly<Record<NonNullable<JobDetails['kind']>, string>> = {
+  command: 'Kills 1 process tree',
+  http: 'Closes the connection of 1 request',
+  handler: 'Asks 1 handler to end',
+};
+
+/** What the rules of the job make of a kill: it is an end that somebody wanted, so nothing is tried again. */
+function AfterKill({ run, job }: { run: RunDetails; job: JobDetails | null }) {
+  const left = maxAttempts(job) - (run.attempts - run.crashes);
+  const queued = job?.underWay.filter(({ state }) => state === 'queued').length ?? 0;
+  return (
+    <>
       <p>
-        The run ends <b>killed</b>
-        {most > 1 ? `; there is no further attempt, although the job allows ${most}.` : '.'}
-        {typeof job?.next === 'string' && (
+        The run ends <b>killed</b> and is not started again, on no worker
+        {job?.recovery === 'rerun' && (
           <>
-            {' '}
-            The job is due again <Moment at={job.next} zone={job.timezone} />.
+            : <code>recovery: rerun</code> is for a worker that dies, not for a kill
           </>
         )}
+        {job?.recovery === 'abandon' && (
+          <>
+            , as with <code>recovery: abandon</code> after the death of its worker
+          </>
+        )}
+        .{' '}
+        {left > 0
+          ? `No retry follows, although ${plural(left, 'attempt')} would be left.`
+          : 'No retry follows.'}
       </p>
-    </ActionDialog>
+      {(queued > 0 || typeof job?.next === 'string') && (
+        <p>
+          {queued > 0 &&
+            `${plural(queued, 'run')} of it ${queued === 1 ? 'waits' : 'wait'} for its turn and may start then. `}
+          {typeof job?.next === 'string' && (
+            <>
+              The job is due again <Moment at={job.next} zone={job.timezone} />.
+            </>
+          )}
+        </p>
+      )}
+    </>
   );
 }
