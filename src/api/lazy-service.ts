@@ -10,7 +10,7 @@ import type { Clock, Timer } from '../clock.js';
 import { EtcronError } from '../errors.js';
 import type { Service } from '../service.js';
 
-export const IDLE_MS = 5 * 60_000;
+const IDLE_MS = 5 * 60_000;
 
 export class LazyService<T extends Service> {
   readonly #make: () => T;

@@ -37,7 +37,7 @@ export class StatusError extends Error {
   }
 }
 
-export function sendProblem(reply: FastifyReply, error: EtcronError, status?: number): FastifyReply {
+function sendProblem(reply: FastifyReply, error: EtcronError, status?: number): FastifyReply {
   const problem = problemOf(error, status);
   return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
 }

@@ -4,7 +4,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-export const SESSION_COOKIE = 'etcron_session';
+const SESSION_COOKIE = 'etcron_session';
 const PATH = '/api/';
 const MAX_AGE_MS = 7 * 24 * 3_600_000;
 

@@ -18,7 +18,7 @@ import {
 } from './common.js';
 import { run } from './runs.js';
 
-export const JOB_STATES = ['ok', 'paused', 'broken', 'done'] as const;
+const JOB_STATES = ['ok', 'paused', 'broken', 'done'] as const;
 
 export const jobState = z
   .enum(JOB_STATES)
@@ -87,7 +87,7 @@ export const jobDetails = job
 
 export type JobDetails = z.output<typeof jobDetails>;
 
-export const JOB_SORTS = ['name', '-name', 'next', '-next', 'lastRun', '-lastRun', 'state'] as const;
+const JOB_SORTS = ['name', '-name', 'next', '-next', 'lastRun', '-lastRun', 'state'] as const;
 
 export const listJobsQuery = z.object({
   q: textQuery.optional().describe('Only jobs whose name, description, schedule or labels contain this text'),

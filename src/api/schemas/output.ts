@@ -15,7 +15,7 @@ export const outputPiece = z
   })
   .meta({ id: 'OutputPiece', description: 'Has either `text` or `base64`' });
 
-export const outputGap = z
+const outputGap = z
   .object({ offset, gap: z.number().int().describe('So many bytes are not kept') })
   .meta({ id: 'OutputGap' });
 

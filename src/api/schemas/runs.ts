@@ -16,7 +16,7 @@ import {
 } from './common.js';
 import { OUTCOMES } from '../../history/run-record.js';
 
-export const RUN_STATES = [
+const RUN_STATES = [
   'planned',
   'late',
   'queued',

@@ -11,7 +11,7 @@ const changeSchema = z.object({
   after: z.string().nullable(),
 });
 
-export const auditRecordSchema = z.object({
+const auditRecordSchema = z.object({
   at: isoTime,
   actor: z.object({ name: z.string(), role: z.string(), via: z.string() }),
   changes: z.array(changeSchema),

@@ -21,7 +21,7 @@ export interface CreatedToken {
 }
 
 /** As far as a time can lie from now: 100 years. */
-export const MAX_TOKEN_LIFETIME_MS = 100 * 365 * 86_400_000;
+const MAX_TOKEN_LIFETIME_MS = 100 * 365 * 86_400_000;
 
 /** Makes a token. Rejects with ETCRON_USAGE for a name or a length of time that it cannot have, and with a `StoreError`. */
 export async function createToken(

@@ -4,7 +4,7 @@ import { decodeRecord, isoTime, type Decoded } from '../../etcd/record.js';
 import type { KeyValue } from '../../etcd/store.js';
 import { roleSchema } from '../actor.js';
 
-export const MAX_TOKEN_NAME_LENGTH = 100;
+const MAX_TOKEN_NAME_LENGTH = 100;
 
 /** It stands in records and logs: one line, and nothing that a terminal would obey. */
 export const tokenName = z

@@ -22,7 +22,7 @@ const LATENESS_BUCKETS = [
 const DURATION_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400, 43_200];
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-export const OUTCOME_LABELS = [
+const OUTCOME_LABELS = [
   ...['succeeded', 'failed', 'timed_out', 'killed', 'skipped', 'missed', 'lost', 'cancelled'],
 ];
 export const START_LABELS = ['on_schedule', 'queued', 'misfire', 'retry', 'manual'] as const;
