@@ -26,6 +26,18 @@ class Feeding {
     this.etcd.txn({ compare: [], success: [del(keys.run({ job, dueMs: second * 1_000, suffix: null }))] });
   }
 
+  /** The rest, beyond the newest, is not read before `goOn`. */
+  async startInParts(max: number, first: number) {
+    const store = this.etcd.connect();
+    const feed = new RunFeed({ store, keys, clock: this.clock, log: silentLogger() }, max, first);
+    feed.onChange((changes) => this.changes.push(changes));
+    let goOn!: () => void;
+    const gate = new Promise<void>((resolve) => (goOn = resolve));
+    store.intercept = ({ method }) => (method === 'range' && feed.shelf.size > 0 ? gate : undefined);
+    await whileTimePasses(this.clock, feed.start());
+    return { feed, goOn, store };
+  }
+
   async start(max?: number): Promise<RunFeed> {
     const store = this.etcd.connect();
     const feed = new RunFeed({ store, keys, clock: this.clock, log: silentLogger() }, max);
@@ -74,6 +86,47 @@ describe('the feed of runs', () => {
     expect(shown(feed).at(-1)).toContain(':40.000Z');
     expect([feed.knowsSince(39_000), feed.knowsSince(40_000)]).toEqual([false, true]);
     await feed.stop();
+  });
+
+  test('of very many the newest come first, and the rest without anybody waiting; nothing is lost meanwhile', async () => {
+    const world = new Feeding();
+    for (let second = 0; second < 60; second += 1) world.put(second % 2 === 0 ? 'a' : 'b', second);
+    const { feed, goOn } = await world.startInParts(50, 10);
+    expect(shown(feed).length).toBe(10);
+    expect([feed.knowsSince(49_000), feed.knowsSince(50_000)]).toEqual([false, true]);
+    // While the rest is on its way, and before any of it is read.
+    world.put('c', 70);
+    world.delete('a', 30);
+    world.put('a', 20, 'failed');
+    await world.clock.advance(1_000);
+    expect(shown(feed)[0]).toBe('c/1970-01-01T00:01:10.000Z succeeded');
+    goOn();
+    await world.clock.advance(1_000);
+    expect(world.changes.filter(({ relisted }) => relisted)).toHaveLength(1);
+    const now = shown(feed);
+    expect([now[0], now.at(-1)]).toEqual([
+      'c/1970-01-01T00:01:10.000Z succeeded',
+      'a/1970-01-01T00:00:10.000Z succeeded',
+    ]);
+    expect(now).toContain('a/1970-01-01T00:00:20.000Z failed');
+    expect(now.filter((line) => line.includes('00:00:30'))).toEqual([]);
+    expect([feed.knowsSince(9_000), feed.knowsSince(10_000)]).toEqual([false, true]);
+    await feed.stop();
+  });
+
+  test('while etcd is out of reach the rest waits, and so does nobody else', async () => {
+    const world = new Feeding();
+    for (let second = 0; second < 30; second += 1) world.put('a', second);
+    const { feed, goOn, store } = await world.startInParts(100, 10);
+    store.partition(true);
+    goOn();
+    await world.clock.advance(20_000);
+    expect(shown(feed).length).toBe(10);
+    store.partition(false);
+    await world.clock.advance(20_000);
+    expect(shown(feed).length).toBe(30);
+    await feed.stop();
+    expect(world.clock.pendingTimers).toBe(0);
   });
 
   test('where the watch cannot go on it is read anew, and those who listen are told', async () => {
