@@ -110,7 +110,7 @@ describe('the API of workers', () => {
       { what: 'another thread', timeoutMs: 60_000 },
     );
     expect((await fetch(`${after}/readyz`)).status).toBe(200);
-    expect(await restarts(after!)).toBe(count + 1);
+    expect(await restarts(after)).toBe(count + 1);
     expect(worker.log()).toMatch(new RegExp(`"reason":"${reason}.*the thread of the HTTP API ended`));
     const throughMs = Date.now();
     await cluster.ended('tick', throughMs);
