@@ -12,6 +12,7 @@ import { fastify } from 'fastify';
 import { jsonSchemaTransform, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { auditedStore } from '../operations/audit/audited-store.js';
 import { authPlugin } from './auth/auth-plugin.js';
+import { networkOf } from './auth/failed-logins.js';
 import { TokenRegistry } from './auth/token-registry.js';
 import { API_DEFAULTS, type ApiContext } from './context.js';
 import { EventHub } from './events/event-hub.js';
@@ -37,7 +38,7 @@ import { workerRoutes } from './routes/workers.js';
 import { noteStale } from './stale-header.js';
 import type { ApiApp, ApiServices } from './services.js';
 
-export const API_PREFIX = '/api/v1';
+const API_PREFIX = '/api/v1';
 
 const BODY_LIMIT_BYTES = 2 * 2 ** 20;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -85,6 +86,8 @@ export async function createApiServer(context: ApiContext): Promise<ApiApp> {
   });
 
   await app.register(rateLimit, {
+    global: false,
+    keyGenerator: ({ ip }) => networkOf(ip),
     max: settings.requestsPerSecond ?? API_DEFAULTS.requestsPerSecond,
     timeWindow: 1_000,
     addHeaders: {
@@ -99,6 +102,8 @@ export async function createApiServer(context: ApiContext): Promise<ApiApp> {
       'x-ratelimit-reset': false,
     },
   });
+  // For the whole server, and not for each route: what a route has comes after whoever asks was looked at.
+  app.addHook('onRequest', app.rateLimit());
   await app.register(helmet, securityHeaders(settings.tls !== undefined));
   await app.register(swagger, {
     openapi: openApiInfo(),

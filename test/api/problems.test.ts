@@ -88,6 +88,25 @@ test('more requests than are answered: 429, and when to come back', async () => 
   await small.stop();
 });
 
+test('whoever is not let in, or asks for what there is not, makes no more requests than others', async () => {
+  const closed = await ApiUnderTest.start({ settings: { requestsPerSecond: 2, isLoopback: false } });
+  for (const url of ['/api/v1/jobs', '/nothing']) {
+    const remoteAddress = url === '/nothing' ? '192.0.2.1' : '192.0.2.2';
+    const statuses = [];
+    for (let count = 0; count < 3; count += 1)
+      statuses.push((await closed.ask({ url, remoteAddress })).status);
+    expect(statuses).toEqual(url === '/nothing' ? [404, 404, 429] : [401, 401, 429]);
+  }
+  // The same network of one machine.
+  for (const [remoteAddress, status] of [
+    ['2001:db8::1', 404],
+    ['2001:db8::2', 404],
+    ['2001:db8::3', 429],
+  ] as const)
+    expect((await closed.ask({ url: '/nothing', remoteAddress })).status).toBe(status);
+  await closed.stop();
+});
+
 test('answers are not kept by anybody, and forbid all that a page could load from elsewhere', async () => {
   const { headers } = await api.get('/api/v1/cluster');
   expect(headers['cache-control']).toBe('no-store');
