@@ -43,3 +43,13 @@ test('both start commands that there are', () => {
     expect(commandProblems(start.replace('/usr/bin/', ''))).toEqual([]);
   }
 });
+
+test('a worker whose commands have users of their own is told to keep what it finds and ends them with', () => {
+  expect(worker.get('ProtectProc')).toEqual(['invisible']);
+  const page = readFileSync(new URL('../../docs/deployment.md', import.meta.url), 'utf8');
+  const [, capabilities = ''] = /names a `user` of its own.*`CapabilityBoundingSet=([^`]+)`/.exec(page) ?? [];
+  // To read /proc of other users, the environment of their processes among it, takes the last one.
+  expect(capabilities.split(' ')).toEqual(
+    expect.arrayContaining(['CAP_SETUID', 'CAP_SETGID', 'CAP_KILL', 'CAP_SYS_PTRACE']),
+  );
+});
