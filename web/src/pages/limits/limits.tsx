@@ -19,6 +19,7 @@ import { say } from '../../ui/toast.js';
 const NAMED_JOBS = 3;
 /** Runs in one list; the others are counted. */
 const SHOWN_RUNS = 50;
+const FEW_RUNS = 8;
 const MAX_SIZE = 100_000;
 
 type Action = { readonly kind: 'set' | 'delete'; readonly limit: Limit } | { readonly kind: 'new' };
@@ -136,16 +137,24 @@ function LimitRow({ limit, onAction }: { limit: Limit; onAction: (action: Action
         ))}
         {jobs.length > NAMED_JOBS && ` and ${countText(jobs.length - NAMED_JOBS)} more`}
       </p>
-      {held.length + waiting > 0 && (
-        <details class="limit-who" open={held.length + waiting <= 8}>
-          <summary>Who runs and who waits</summary>
-          <div class="two">
-            <RunList title="Under way" runs={held} count={held.length} />
-            <RunList title="Waiting, in their turn" runs={waitingRuns} count={waiting} />
-          </div>
-        </details>
-      )}
+      {held.length + waiting > 0 && <Who held={held} waitingRuns={waitingRuns} waiting={waiting} />}
     </article>
+  );
+}
+
+/** Few are shown at once; many are drawn when somebody asks for them. */
+function Who({ held, waitingRuns, waiting }: Pick<Limit, 'held' | 'waitingRuns' | 'waiting'>) {
+  const [isOpen, setOpen] = useState(held.length + waiting <= FEW_RUNS);
+  return (
+    <details class="limit-who" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>Who runs and who waits</summary>
+      {isOpen && (
+        <div class="two">
+          <RunList title="Under way" runs={held} count={held.length} />
+          <RunList title="Waiting, in their turn" runs={waitingRuns} count={waiting} />
+        </div>
+      )}
+    </details>
   );
 }
 
