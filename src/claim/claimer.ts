@@ -18,6 +18,7 @@
  *     falsely held     its lock, or a slot, stands without a lease: no worker put it there. Removed by the first that
  *                      loses against it, fenced by its revision.
  *     ours, not held   a claim in our name that we do not run (its reply was lost and given up on): handed back.
+ *     outdated         it was ours, and may have ended, before the view shows the claim: nothing to do until it does.
  *
  * A lost reply is resolved by sending the claim again: the second answer shows whose lock it is.
  */
@@ -26,8 +27,8 @@ import type { Clock } from '../clock.js';
 import { workerNameOf } from '../election/worker-record.js';
 import { messageOf } from '../errors.js';
 import { firingFacts, type Keys } from '../etcd/keys.js';
-import { singleKey, type Compare, type Store, type Txn, type TxnResult } from '../etcd/store.js';
-import { del, modifiedAt } from '../etcd/txn.js';
+import type { Compare, Store, Txn, TxnResult } from '../etcd/store.js';
+import { del, get, modifiedAt } from '../etcd/txn.js';
 import { emptyRecord, type Outcome, type RunRecord } from '../history/run-record.js';
 import type { Job } from '../jobs/index.js';
 import { isTooLate } from '../plan/start-deadline.js';
@@ -120,6 +121,8 @@ export class Claimer implements Service {
   #claimTakesMs = 0;
   /** When the claims that have no answer yet were sent, on the monotonic clock; the oldest comes first. */
   readonly #sentMs = new Map<string, number>();
+  /** Claims that were won and that the view does not show yet; the oldest comes first. */
+  readonly #unseen = new Map<string, { readonly revision: number; readonly sinceMs: number }>();
   #unsubscribe: (() => void) | null = null;
 
   constructor(context: ClaimerContext) {
@@ -175,6 +178,10 @@ export class Claimer implements Service {
 
   #onView(changes: ViewChanges): void {
     const { view } = this.#context;
+    for (const [runId, { revision }] of this.#unseen) {
+      if (revision > view.revision) break;
+      this.#unseen.delete(runId);
+    }
     const next = this.#slots.observe(changes, this.#context.clock.now());
     if (changes.workers.size > 0 && this.#rankWorkers()) this.reconsiderAll();
     for (const [nodeId] of changes.workers) if (!view.workers.has(nodeId)) this.#nodeGone(nodeId);
@@ -217,7 +224,10 @@ export class Claimer implements Service {
   #consider(firing: FiringEntry): void {
     const { runId } = firing;
     const isSettled =
-      this.#busy.has(runId) || this.#context.isHeld(runId) || this.#isElsewhere(firing.value.node);
+      this.#busy.has(runId) ||
+      this.#context.isHeld(runId) ||
+      this.#isElsewhere(firing.value.node) ||
+      this.#isOutdated(firing);
     const rank = isSettled ? -1 : this.#rank(firing);
     const atMs = rank < 0 ? null : this.#attemptAt(firing, rank);
     if (atMs === null) return this.#forget(runId);
@@ -229,6 +239,11 @@ export class Claimer implements Service {
   /** A living worker has it, and that is not us. */
   #isElsewhere(node: string | null): boolean {
     return node !== null && node !== this.#context.nodeId && this.#context.view.workers.has(node);
+  }
+
+  /** The view shows it as it was before our claim. */
+  #isOutdated({ runId, modRevision }: FiringEntry): boolean {
+    return modRevision < (this.#unseen.get(runId)?.revision ?? 0);
   }
 
   /** -1: not for this node. */
@@ -266,14 +281,16 @@ export class Claimer implements Service {
   }
 
   /**
-   * How much later than the first in order a node tries. Where claims take long (etcd or the machine is overloaded), what the first
-   * one did shows late as well: whoever steps in too early then loses, at the cost of the work that everybody waits for.
+   * How much later than the first in order a node tries. Where claims take long, or show late (etcd or the machine is
+   * overloaded), whoever steps in too early loses, at the cost of the work that everybody waits for.
    */
   #staggerMs(rank: number): number {
     if (rank === 0) return 0;
     const { clock, options } = this.#context;
     const [oldestMs = Infinity] = this.#sentMs.values();
-    const takesMs = Math.max(this.#claimTakesMs, clock.monotonicMs() - oldestMs);
+    const [unseen] = this.#unseen.values();
+    const pendingMs = clock.monotonicMs() - Math.min(oldestMs, unseen?.sinceMs ?? Infinity);
+    const takesMs = Math.max(this.#claimTakesMs, pendingMs);
     return rank * Math.min(Math.max(options.staggerMs, PATIENCE * takesMs), MAX_STAGGER_MS);
   }
 
@@ -422,8 +439,12 @@ export class Claimer implements Service {
       this.#claimTakesMs += SMOOTHING * (clock.monotonicMs() - sentMs - this.#claimTakesMs);
     }
     this.#context.observer?.claimAnswered?.(result.won ? 'won' : result.why);
-    if (result.won) onClaimed(result.claim, job);
-    else await this.#afterLoss(firing, entry, job, result);
+    if (result.won) {
+      const { fencingToken: revision } = result.claim;
+      if (revision > this.#context.view.revision) this.#unseen.set(runId, { revision, sinceMs: sentMs });
+      onClaimed(result.claim, job);
+    }
+    if (!result.won) await this.#afterLoss(firing, entry, job, result);
   }
 
   async #afterLoss(
@@ -511,9 +532,11 @@ export class Claimer implements Service {
   async #handBackStray(firing: FiringEntry): Promise<void> {
     const { store, keys, clock, random, log, leaseId, submit, view } = this.#context;
     const { id, runId, modRevision, value } = firing;
-    const [lock] = (await store.range(singleKey(keys.lock(id)))).kvs;
+    const [lock, now] = (
+      await store.txn({ compare: [], success: [get(keys.lock(id)), get(keys.firing(id))] })
+    ).results.map((result) => (result.type === 'get' ? result.kvs[0] : undefined));
     // Ended, or changed, and the mirror is behind: it will show.
-    if (view.firings.get(runId) !== firing) return;
+    if (now?.modRevision !== modRevision || view.firings.get(runId) !== firing) return;
     if (lock && lock.leaseId !== leaseId) throw new Error('the lock of our claim is in other hands');
     const abandon = view.jobs.get(id.job)?.job?.recovery === 'abandon';
     log.warn(
