@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.js';
 import type { UnderPolicy } from '../../src/node/own-fitness.js';
 import { readPolicyFile, underPolicyFile } from '../../src/node/policy-file.js';
 import { PolicyFollower } from '../../src/node/policy-follower.js';
-import { createLogger } from '../../src/telemetry/logger.js';
+import { createLogger, silentLogger } from '../../src/telemetry/logger.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
+import { serviceContract } from '../service-contract.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'etcron-policy-'));
 const path = join(dir, 'policy.yaml');
@@ -17,6 +19,15 @@ let taken: UnderPolicy[];
 let said: { level: number; msg: string; code?: string; reason?: string }[];
 
 const write = (text: string): void => writeFileSync(path, text);
+
+serviceContract(
+  'PolicyFollower',
+  () =>
+    new PolicyFollower({
+      ...{ path, labels: {}, current: { labels: {}, policy: {} }, clock: systemClock, log: silentLogger() },
+      onChange: () => undefined,
+    }),
+);
 
 beforeEach(async () => {
   clock = new FakeClock();
