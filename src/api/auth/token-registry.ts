@@ -45,14 +45,23 @@ export class TokenRegistry {
   readonly #context: TokenRegistryContext;
   readonly #mirror: LazyService<Mirror>;
   readonly #listeners = new Set<() => void>();
-  /** When the mirror that was asked last was certainly current. */
-  #current: { readonly mirror: Mirror; atMs: number } | null = null;
+  /** Since when the present mirror may be old; null while it is current. On the monotonic clock. */
+  #staleSinceMs: number | null = null;
 
   constructor(context: TokenRegistryContext) {
     const { store, keys, clock, log } = context;
     this.#context = context;
     this.#mirror = new LazyService(() => {
-      const mirror = new Mirror(store, prefixRange(keys.tokens), { clock, log, name: 'tokens' });
+      this.#staleSinceMs = clock.monotonicMs();
+      const onConnection = (connected: boolean): void => {
+        this.#staleSinceMs = connected ? null : (this.#staleSinceMs ?? clock.monotonicMs());
+      };
+      const mirror = new Mirror(store, prefixRange(keys.tokens), {
+        clock,
+        log,
+        name: 'tokens',
+        onConnection,
+      });
       mirror.onChange(() => {
         for (const listener of [...this.#listeners]) listener();
       });
@@ -64,10 +73,8 @@ export class TokenRegistry {
   async known(): Promise<KnownTokens> {
     const { clock } = this.#context;
     const mirror = await this.#mirror.use();
-    const nowMs = clock.monotonicMs();
-    if (this.#current?.mirror !== mirror) this.#current = { mirror, atMs: nowMs };
-    if (mirror.connected) this.#current.atMs = nowMs;
-    else if (nowMs - this.#current.atMs > MAX_STALE_MS) throw staleTokens();
+    const staleMs = this.#staleSinceMs === null ? 0 : clock.monotonicMs() - this.#staleSinceMs;
+    if (staleMs > MAX_STALE_MS) throw staleTokens();
     return { isEmpty: mirror.size === 0, check: (text) => this.#check(mirror, text) };
   }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MAX_STALE_MS } from '../../../src/api/auth/token-registry.js';
+import { MAX_STALE_MS, TokenRegistry } from '../../../src/api/auth/token-registry.js';
+import { silentLogger } from '../../../src/telemetry/logger.js';
 import { put } from '../../../src/etcd/txn.js';
 import { makeToken } from '../../../src/operations/tokens/token.js';
 import { AuthServer, bearer, keys } from './support.js';
@@ -113,6 +114,23 @@ describe('a token in the header', () => {
     expect(stale.statusCode).toBe(503);
     expect(stale.json()).toMatchObject({ code: 'ETCRON_ETCD_UNREACHABLE' });
     expect((await server.get('/public')).statusCode).toBe(200);
+  });
+
+  it('counts from when etcd went away, however long before somebody asked last, while a stream is open', async () => {
+    const { clock, store } = server;
+    const tokens = new TokenRegistry({ store, keys, clock, log: silentLogger() });
+    await server.settled(tokens.known());
+    // As an open stream does.
+    const forget = tokens.onChange(() => undefined);
+    await clock.advance(3 * MAX_STALE_MS);
+    store.partition(true);
+    await clock.advance(MAX_STALE_MS / 2);
+    expect((await server.settled(tokens.known())).isEmpty).toBe(true);
+    await clock.advance(MAX_STALE_MS);
+    await expect(server.settled(tokens.known())).rejects.toMatchObject({ code: 'ETCRON_ETCD_UNREACHABLE' });
+    forget();
+    store.partition(false);
+    await server.settled(tokens.close());
   });
 
   it('opens nothing while it cannot be looked up', async () => {

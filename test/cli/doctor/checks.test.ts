@@ -253,7 +253,7 @@ describe('jobs and firings', () => {
     ]);
   });
 
-  it('nobody has the label or the handler, or a limit has no size', () => {
+  it('nobody has the label or the handler, or a limit has no size, or the size 0', () => {
     const found = find({
       snapshot: {
         ...jobs(
@@ -269,7 +269,18 @@ describe('jobs and firings', () => {
         ...{ check: 'placement', severity: 'error' },
         where: 'gpu: 3 workers each have no label gpu=yes | code: 3 workers each have no handler code',
       },
-      { check: 'placement', severity: 'error', where: 'db: db | zero: db' },
+      {
+        check: 'placement',
+        severity: 'warning',
+        what: 'limits have the size 0, and let nothing run',
+        where: 'zero: db',
+      },
+      {
+        check: 'placement',
+        severity: 'error',
+        what: 'limits without a size let nothing run',
+        where: 'db: db',
+      },
     ]);
   });
 

@@ -25,9 +25,17 @@ export const placement: Check = {
         remedy:
           'Start a worker that has what they ask for, or change their target, handler or weight; "etcron workers list" shows what each worker has.',
       });
-    const sizeless = limitUsage(snapshot, nowMs).filter(
-      ({ size, jobs }) => (size ?? 0) === 0 && jobs.length > 0,
-    );
+    const named = limitUsage(snapshot, nowMs).filter(({ jobs }) => jobs.length > 0);
+    const sizeless = named.filter(({ size }) => size === null);
+    const closed = named.filter(({ size }) => size === 0);
+    if (closed.length > 0)
+      findings.push({
+        severity: 'warning',
+        what: 'limits have the size 0, and let nothing run',
+        where: closed.map(({ name, jobs }) => `${name}: ${jobs.join(', ')}`),
+        remedy:
+          'Somebody may have set them so for a while; when that is over: "etcron limits set <limit> <size>".',
+      });
     if (sizeless.length > 0)
       findings.push({
         severity: 'error',
