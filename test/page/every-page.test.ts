@@ -1,7 +1,7 @@
 /** Every page, with ordinary, absurd and no data: usable by all, as wide as the window, without complaints of the browser. */
 import { describe, expect, test } from 'vitest';
 import { accessibilityProblems, PHONE, sidewaysPx, WIDE } from '../support/browser.js';
-import { absurdData, emptyData, LONG_NAME, ordinaryData } from '../support/fake-data.js';
+import { absurdData, emptyData, LONG_NAME, ordinaryData, worker } from '../support/fake-data.js';
 import { until, useBrowser } from './fake-page.js';
 
 const browser = useBrowser();
@@ -61,6 +61,13 @@ describe.each([
     expect(problems).toEqual([]);
     expect(complaints).toEqual([]);
   });
+});
+
+test('a hundred workers are counted where not all are shown', async () => {
+  const data = ordinaryData(Date.now());
+  data.workers = Array.from({ length: 100 }, (_, index) => worker(`w-${index}`, data.nowMs));
+  const { page } = await browser.open(data, '/');
+  await page.locator('.worker-strip').getByText('and 76 more').waitFor();
 });
 
 test('the checks of accessibility and width find what is wrong', async () => {

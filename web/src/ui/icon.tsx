@@ -20,6 +20,7 @@ const PATHS = {
   more: 'M3.5 8h.1M8 8h.1M12.5 8h.1',
   back: 'M9.5 3.5L5 8l4.5 4.5',
   next: 'M6.5 3.5L11 8l-4.5 4.5',
+  download: 'M8 2.5v7.5M4.5 7L8 10.5 11.5 7M3 13.5h10',
   down: 'M3.5 6.5L8 11l4.5-4.5',
 } as const;
 

@@ -69,7 +69,7 @@ export function Audit() {
         />
         {may('operator') && (
           <span class="audit-export">
-            <span class="muted">{key === '' ? 'All of it:' : 'All that match:'}</span>
+            <span class="muted">{key === '' ? 'Download' : 'Download what matches'}</span>
             {EXPORTS.map(([format, name]) => (
               <a
                 key={format}
@@ -78,7 +78,7 @@ export function Audit() {
                 download
                 aria-label={`Download as ${name}`}
               >
-                <Icon name="down" /> {name}
+                <Icon name="download" /> {name}
               </a>
             ))}
           </span>

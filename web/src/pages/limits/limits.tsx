@@ -125,7 +125,8 @@ function LimitRow({ limit, onAction }: { limit: Limit; onAction: (action: Action
       {isShut && jobs.length > 0 && (
         <p class="mark tone-failed">
           <Icon name="ban" />{' '}
-          {problem ?? `Nothing of ${plural(jobs.length, 'job')} runs until it has a size.`}
+          {problem ??
+            `Nothing of ${plural(jobs.length, 'job')} runs ${size === 0 ? 'while it is 0' : 'until it has a size'}.`}
         </p>
       )}
       <p class="limit-jobs muted">

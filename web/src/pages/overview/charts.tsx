@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Stats } from '../../api/types.js';
-import { durationText, minuteText, shownZone } from '../../format/time.js';
+import { coarseText, durationText, minuteText, shownZone } from '../../format/time.js';
 import { countText, plural } from '../../format/words.js';
 import { ChartPoints, PointTable, type Point } from '../../ui/chart-points.js';
 import { OUTCOME_LOOKS, OUTCOME_WORDS, OUTCOMES_BY_WEIGHT, outcomeValues } from '../../ui/outcome.js';
@@ -44,7 +44,7 @@ function Lateness({ stats }: { stats: Stats }) {
           },
           { label: 'median', stroke: color('--text'), width: 1.5, points: { show: false }, spanGaps: true },
         ]}
-        valueText={(value) => durationText(value)}
+        valueText={(value) => (value < 10_000 ? durationText(value) : coarseText(value))}
         points={stats.buckets.map((bucket) => ({
           title: stretchText(bucket.from, stats.bucketMs),
           values: latenessValues(bucket.latenessMs),

@@ -1,6 +1,6 @@
 import { Link } from 'wouter-preact';
 import type { WorkerList } from '../../api/types.js';
-import { plural } from '../../format/words.js';
+import { countText, plural } from '../../format/words.js';
 import { Icon } from '../../ui/icon.js';
 import { Panel } from '../../ui/panel.js';
 import { Empty } from '../../ui/states.js';
@@ -43,6 +43,11 @@ export function WorkerStrip({ list }: { list: WorkerList }) {
               </span>
             </li>
           ))}
+          {workers.length > MAX_SHOWN && (
+            <li>
+              <Link href="/workers">and {countText(workers.length - MAX_SHOWN)} more</Link>
+            </li>
+          )}
         </ul>
       )}
     </Panel>
