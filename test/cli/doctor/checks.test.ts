@@ -272,13 +272,13 @@ describe('jobs and firings', () => {
       {
         check: 'placement',
         severity: 'warning',
-        what: 'limits have the size 0, and let nothing run',
+
         where: 'zero: db',
       },
       {
         check: 'placement',
         severity: 'error',
-        what: 'limits without a size let nothing run',
+
         where: 'db: db',
       },
     ]);
