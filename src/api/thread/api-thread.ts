@@ -40,7 +40,7 @@ export interface ApiThreadOptions {
 /** A stop waits so long for answers under way. */
 const STOP_MS = 3_000;
 /** Counted in pings that this thread had the time to send, so that a process that was frozen as a whole does not count as hanging. */
-const PING_EVERY_MS = 3_000;
+const PING_EVERY_MS = 2_000;
 const MAX_UNANSWERED = 5;
 /** A thread that lived for so long was well. */
 const STEADY_MS = 60_000;

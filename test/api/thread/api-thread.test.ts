@@ -70,7 +70,7 @@ describe('the thread of the API', () => {
       `${LISTENS} parentPort.on('message', (m) => { if (m.kind === 'ping') tell({ kind: 'pong' }); });`,
     );
     await api.start();
-    await clock.advance(14_000);
+    await clock.advance(9_000);
     expect(addresses).toEqual(['http://x:1']);
     // It is said before the thread is gone: it may take its time.
     await clock.advance(1_000);
@@ -83,9 +83,9 @@ describe('the thread of the API', () => {
       { what: 'another one to listen' },
     );
     expect(replaced()).toBe(1);
-    for (let second = 0; second < 60; second += 3) {
+    for (let second = 0; second < 60; second += 2) {
       const answered = new Promise((resolve) => begun[1]!.once('message', resolve));
-      await clock.advance(3_000);
+      await clock.advance(2_000);
       await answered;
     }
     expect(begun.length).toBe(2);
