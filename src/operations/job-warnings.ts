@@ -11,6 +11,7 @@ import { neverAgain } from './never-again.js';
 
 /** Due times looked at for how close they come to each other. */
 const INTERVALS = 50;
+const JOBS_PER_TURN = 100;
 const CENTURY_MS = 100 * 365 * 86_400_000;
 
 /** What can be judged from the jobs alone, one line for each finding. */
@@ -19,6 +20,16 @@ export function jobWarnings(jobs: readonly Job[], nowMs: number): string[] {
     ...neverAgain(jobs, nowMs),
     ...jobs.flatMap((job) => [...timeoutWarnings(job, nowMs), ...removalWarnings(job, nowMs)]),
   ];
+}
+
+/** The same for a whole file: thousands of jobs take seconds, and others have their turn in between. */
+export async function jobWarningsInTurns(jobs: readonly Job[], nowMs: number): Promise<string[]> {
+  const lines: string[] = [];
+  for (let from = 0; from < jobs.length; from += JOBS_PER_TURN) {
+    if (from > 0) await new Promise((resolve) => setImmediate(resolve));
+    lines.push(...jobWarnings(jobs.slice(from, from + JOBS_PER_TURN), nowMs));
+  }
+  return lines;
 }
 
 /** What only the cluster can tell: whether what each job asks for is there now. Rejects with a `StoreError`. */

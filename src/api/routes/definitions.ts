@@ -8,7 +8,7 @@ import {
   type JobDefinition,
   type Problem,
 } from '../../jobs/index.js';
-import { clusterWarnings, jobWarnings } from '../../operations/job-warnings.js';
+import { clusterWarnings, jobWarningsInTurns } from '../../operations/job-warnings.js';
 import { describeSchedule, preview } from '../../schedule/index.js';
 import { whyNobody } from '../../view/eligibility.js';
 import { dueToJson, problemToJson } from '../present/text.js';
@@ -42,7 +42,7 @@ export function definitionRoutes(app: ApiApp, { context, reader }: ApiServices):
       const warnings =
         problems.length > 0
           ? []
-          : [...jobWarnings(all, nowMs), ...(await clusterWarnings({ store, keys }, all))];
+          : [...(await jobWarningsInTurns(all, nowMs)), ...(await clusterWarnings({ store, keys }, all))];
       const { view } = await reader.live.use();
       const workers = [...view.workers.values()].map(({ value }) => value);
       return {
