@@ -6,7 +6,7 @@
 
 /** So many fit into the usual lead. */
 const WITHIN_USUAL_LEAD = 200;
-const EACH_MS = 0.75;
+const EACH_MS = 1.2;
 /** Nobody else can have what was claimed, so not longer than it takes to notice that a worker is gone. */
 const MAX_LEAD_MS = 4_000;
 
