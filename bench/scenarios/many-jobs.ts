@@ -22,6 +22,8 @@ const KILLS = 3;
 const REST_MS = 60_000;
 /** Of V8: what was loaded and planned is collected, and compiled. */
 const SETTLE_MS = 10_000;
+/** From the last start of a worker until it is at rest: it enrols all jobs, and looks for those that nobody can run. */
+const REST_AFTER_MS = 30_000;
 const CHANGES = 50;
 const BETWEEN_CHANGES_MS = 150;
 /** From a change to the due time that it makes. */
@@ -77,7 +79,7 @@ export const manyJobs: Scenario = {
       await sleep(SETTLE_MS);
       const takeovers = await killLeaders(context, cluster);
       await cluster.deleteJobs('busy-');
-      await sleep(SETTLE_MS);
+      await sleep(REST_AFTER_MS);
       const rest = await atRest(cluster);
       const changed = await changeJobs(cluster, names, random);
       for (const line of cluster.complaints()) context.say(line);

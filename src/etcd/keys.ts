@@ -47,12 +47,18 @@ export function formatRunId(id: FiringId): string {
   return `${id.job}/${duePart(id)}`;
 }
 
-const OF_ONE_WORKER = /(?:^|\.)(on-.+)$/s;
+/** `on-<worker>`, alone or after a dot: the run of one worker, of a job that runs on all of them. */
+const OF_ONE_WORKER = /(?:^|\.)on-(.+)$/s;
+
+/** The worker whose run it is, where the job runs on all of them; null for any other firing. */
+export function onlyWorkerOf({ suffix }: FiringId): string | null {
+  return (suffix === null ? undefined : OF_ONE_WORKER.exec(suffix)?.[1]) ?? null;
+}
 
 /** Whose slots a firing takes: those of its job, and where that runs everywhere those of the job on its worker. */
-export function slotGroup({ job, suffix }: FiringId): string {
-  const worker = suffix === null ? undefined : OF_ONE_WORKER.exec(suffix)?.[1];
-  return worker === undefined ? job : `${job}/${worker}`;
+export function slotGroup(id: FiringId): string {
+  const worker = onlyWorkerOf(id);
+  return worker === null ? id.job : `${id.job}/on-${worker}`;
 }
 
 /** The fields that every log line about a firing carries, beside the node. */

@@ -16,8 +16,9 @@ export interface BrokenJobsContext {
 }
 
 const AT_ONCE = 200;
-/** Some 25 µs each. */
 const LATER_AT_ONCE = 20;
+/** A hundredth of the time, however long one takes: 25 µs on a fast machine. */
+const LATER_FOR_MS = 1;
 const PAUSE_MS = 100;
 
 export class BrokenJobs {
@@ -49,14 +50,15 @@ export class BrokenJobs {
       // Its count of runs may have changed alone.
       if (now !== undefined && now.modRevision !== before?.modRevision) this.#unjudged.add(name);
     }
-    if (this.#timer === null) this.#judge(AT_ONCE);
+    if (this.#timer === null) this.#judge(AT_ONCE, Infinity);
   }
 
-  #judge(count: number): void {
+  #judge(count: number, forMs: number): void {
     const { clock, log, view } = this.#context;
+    const untilMs = clock.monotonicMs() + forMs;
     let left = count;
     for (const name of this.#unjudged) {
-      if (left === 0) break;
+      if (left === 0 || clock.monotonicMs() > untilMs) break;
       left -= 1;
       this.#unjudged.delete(name);
       const problems = view.jobs.get(name)?.problems ?? [];
@@ -68,7 +70,7 @@ export class BrokenJobs {
     if (this.#unjudged.size === 0) return;
     this.#timer = clock.setTimer(PAUSE_MS, () => {
       this.#timer = null;
-      this.#judge(LATER_AT_ONCE);
+      this.#judge(LATER_AT_ONCE, LATER_FOR_MS);
     });
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { EtcronError } from '../errors.js';
-import { duePart, formatRunId, type FiringId } from '../etcd/keys.js';
+import { duePart, formatRunId, onlyWorkerOf, type FiringId } from '../etcd/keys.js';
 import { readPage } from '../etcd/listing.js';
 import { prefixRange } from '../etcd/store.js';
 import { get } from '../etcd/txn.js';
@@ -12,8 +12,6 @@ import type { OperationContext } from './context.js';
 import { runNotFound } from './find-run.js';
 import { findRunnable } from './run-job.js';
 
-/** `on-<worker>`, alone or after a dot: the run of one worker, of a job that runs on all of them. */
-const OF_ONE_WORKER = /(?:^|\.)on-(.+)$/s;
 /** As many workers as anybody has. */
 const MAX_WORKERS = 10_000;
 
@@ -61,8 +59,8 @@ async function assertOver({ store, keys }: OperationContext, id: FiringId): Prom
 
 /** For the run of one worker: the same worker, with the place that it had among all. */
 async function onlyWorker({ store, keys }: OperationContext, id: FiringId): Promise<FiringRecord['only']> {
-  const worker = OF_ONE_WORKER.exec(id.suffix ?? '')?.[1];
-  if (worker === undefined) return null;
+  const worker = onlyWorkerOf(id);
+  if (worker === null) return null;
   const beside = { ...id, suffix: id.suffix!.slice(0, -worker.length) };
   const prefix = `${id.job}/${duePart(beside)}`;
   const names = new Set<string>();

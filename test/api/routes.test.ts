@@ -346,6 +346,12 @@ describe('definitions that are not written', () => {
     expect(right.json()).toMatchObject({ ok: true, jobs: [{ name: 'a', timezone: 'UTC' }] });
   });
 
+  test('are refused where reading them would keep everybody else waiting', async () => {
+    const answer = await api.post('/api/v1/validate', { text: `# ${'x'.repeat(256 * 1024)}` });
+    expect([answer.status, answer.json()]).toMatchObject([400, { code: 'ETCRON_USAGE' }]);
+    expect(JSON.stringify(answer.json())).toContain('262144');
+  });
+
   test('are compared with what is there', async () => {
     const diff = await api.post('/api/v1/diff', {
       name: 'fast',

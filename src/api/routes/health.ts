@@ -23,7 +23,7 @@ export function healthRoutes(app: ApiApp, { context, reader }: ApiServices): voi
       config: PUBLIC,
       schema: {
         tags,
-        summary: 'This worker has a lease and takes runs',
+        summary: 'This worker has a lease',
         description: 'Of `etcron serve`: etcd answers. 503 otherwise, with the reasons.',
         response: { 200: health, 503: health },
       },
