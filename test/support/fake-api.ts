@@ -262,7 +262,9 @@ export class FakeApi {
     api.get('/audit/export', (request, reply) => {
       const { format } = access.auditExportQuery.parse(request.query);
       void reply.header('content-disposition', `attachment; filename="etcron-audit.${format}"`);
-      return reply.type('text/plain').send(data.audit.map((record) => `${JSON.stringify(record)}\n`).join(''));
+      return reply
+        .type('text/plain')
+        .send(data.audit.map((record) => `${JSON.stringify(record)}\n`).join(''));
     });
     get('/audit', access.auditList, () => ({ records: data.audit, next: null }));
     get('/tokens', access.tokenList, () => ({ tokens: data.tokens }));
