@@ -348,7 +348,7 @@ describe('definitions that are not written', () => {
 
   test('are refused where reading them would keep everybody else waiting', async () => {
     const answer = await api.post('/api/v1/validate', { text: `# ${'x'.repeat(256 * 1024)}` });
-    expect([answer.status, answer.json()]).toMatchObject([400, { code: 'ETCRON_USAGE' }]);
+    expect([answer.status, answer.json()]).toMatchObject([400, { code: 'ETCRON_REQUEST_INVALID' }]);
     expect(JSON.stringify(answer.json())).toContain('262144');
   });
 
