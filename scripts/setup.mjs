@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeExecutable } from './make-executable.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cache = join(root, '.cache');
@@ -29,6 +30,7 @@ export function setup() {
     outDir: join(root, 'dist'),
     outputOf: (source) => relative('src', source),
   });
+  makeExecutable();
   buildPage();
 }
 
