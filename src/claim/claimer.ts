@@ -439,12 +439,10 @@ export class Claimer implements Service {
       this.#claimTakesMs += SMOOTHING * (clock.monotonicMs() - sentMs - this.#claimTakesMs);
     }
     this.#context.observer?.claimAnswered?.(result.won ? 'won' : result.why);
-    if (result.won) {
-      const { fencingToken: revision } = result.claim;
-      if (revision > this.#context.view.revision) this.#unseen.set(runId, { revision, sinceMs: sentMs });
-      onClaimed(result.claim, job);
-    }
-    if (!result.won) await this.#afterLoss(firing, entry, job, result);
+    if (!result.won) return this.#afterLoss(firing, entry, job, result);
+    const { fencingToken: revision } = result.claim;
+    if (revision > this.#context.view.revision) this.#unseen.set(runId, { revision, sinceMs: sentMs });
+    onClaimed(result.claim, job);
   }
 
   async #afterLoss(

@@ -44,9 +44,8 @@ export class CliContext {
   withStore<T>(work: (cluster: CliCluster) => Promise<T>): Promise<T> {
     return this.#connected(this.options, async (cluster) => {
       if (cluster.isAudited) return work(cluster);
-      const { auditedStore } = await import('../operations/audit/audited-store.js');
-      const actor = { name: requester(), role: 'admin', via: 'cli' } as const;
-      return work({ ...cluster, store: auditedStore(cluster.store, cluster.keys, this.clock, actor) });
+      const { auditedCluster } = await import('./audited-cluster.js');
+      return work(auditedCluster(cluster, this.clock));
     });
   }
 

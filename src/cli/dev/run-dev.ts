@@ -8,11 +8,8 @@
  * of etcd and of the workers end them and the commands under way.
  */
 import { EtcronError } from '../../errors.js';
-import type { Clock } from '../../clock.js';
-import { auditedStore } from '../../operations/audit/audited-store.js';
+import { auditedCluster } from '../audited-cluster.js';
 import type { CliContext } from '../context.js';
-import type { Cluster } from '../environment.js';
-import { requester } from '../requester.js';
 import { loadFiles, filesError } from '../jobs/read-files.js';
 import { wantsColors } from '../output.js';
 import { plural } from '../../plural.js';
@@ -62,17 +59,12 @@ export async function runDev(context: CliContext, options: DevOptions): Promise<
   const session = new DevSession(context, options, printer);
   try {
     await session.run(async (cluster) =>
-      describeChanges(await applyJobs(audited(cluster, context.clock), files), options.file ?? []),
+      // Somebody's change as well.
+      describeChanges(await applyJobs(auditedCluster(cluster, context.clock), files), options.file ?? []),
     );
   } finally {
     printer.close();
   }
-}
-
-/** What is applied at the start is somebody's change as well. */
-function audited({ store, keys }: DevCluster, clock: Clock): Cluster {
-  const actor = { name: requester(), role: 'admin', via: 'cli' } as const;
-  return { store: auditedStore(store, keys, clock, actor), keys };
 }
 
 class DevSession {
